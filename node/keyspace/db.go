@@ -1,0 +1,238 @@
+package keyspace
+
+import (
+	"bytes"
+	"math/rand/v2"
+)
+
+// store is the content of a database, apart from its number so that SWAPDB and
+// FLUSHDB are an exchange of pointers.
+type store struct {
+	account
+	keys table
+	// expires holds the very records of keys that have an expiry.
+	expires      table
+	expireCursor uint64
+	avgTTL       int64
+}
+
+func (ks *Keyspace) newStore() *store { return &store{account: account{cfg: &ks.cfg}} }
+
+// DB is one numbered database.
+type DB struct {
+	id int
+	ks *Keyspace
+	*store
+}
+
+// Index is the database's number.
+func (db *DB) Index() int { return db.id }
+
+// Len is the number of keys, expired ones included.
+func (db *DB) Len() int { return db.keys.count }
+
+// Expires is the number of keys that have an expiry.
+func (db *DB) Expires() int { return db.expires.count }
+
+// MemoryUsed is the database's part of Keyspace.MemoryUsed.
+func (db *DB) MemoryUsed() int64 { return db.mem + db.keys.memory() + db.expires.memory() }
+
+// Lookup finds key, without judging its expiry.
+func (db *DB) Lookup(key []byte) (Ref, bool) {
+	slot := db.keys.find(hashOf(key), key)
+	if slot == nil {
+		return Ref{}, false
+	}
+	return Ref{*slot}, true
+}
+
+// Delete removes key in constant time whatever its value, and reports whether it
+// was there.
+func (db *DB) Delete(key []byte) bool {
+	hash := hashOf(key)
+	slot := db.keys.find(hash, key)
+	if slot == nil {
+		return false
+	}
+	db.take(hash, *slot)
+	return true
+}
+
+// DeleteIfEmpty removes key if it holds an aggregate without elements, as a
+// command must that removed elements or made the key for nothing.
+func (db *DB) DeleteIfEmpty(key []byte) bool {
+	ref, ok := db.Lookup(key)
+	if o := ref.Object(); !ok || o == nil || o.Len() > 0 {
+		return false
+	}
+	return db.Delete(key)
+}
+
+// Flush empties the database in constant time.
+func (db *DB) Flush() { db.store = db.ks.newStore() }
+
+// SetObject stores obj under key in the place of any value and removes the
+// expiry. The database owns obj from now on; obj must not be in a database.
+func (db *DB) SetObject(key []byte, obj Object) {
+	b := obj.base()
+	if b.home != &db.ks.detached {
+		panic("keyspace: SetObject of an object that is in a database")
+	}
+	b.setKey(key)
+	b.setExpire(NoExpire)
+	db.put(hashOf(key), &b.header)
+}
+
+// HashForWrite returns the hash at key, which it makes when key is absent. The caller
+// sees to it that no empty hash stays behind (DeleteIfEmpty). ErrWrongType when
+// key holds another type.
+func (db *DB) HashForWrite(key []byte) (*Hash, error) {
+	if ref, ok := db.Lookup(key); ok {
+		if h := ref.Hash(); h != nil {
+			return h, nil
+		}
+		return nil, ErrWrongType
+	}
+	h := db.ks.NewHash()
+	db.SetObject(key, h)
+	return h, nil
+}
+
+// Rename moves the value and expiry of src to dst, replacing what dst held. It
+// reports whether src was there.
+func (db *DB) Rename(src, dst []byte) bool {
+	hash := hashOf(src)
+	slot := db.keys.find(hash, src)
+	if slot == nil {
+		return false
+	}
+	if bytes.Equal(src, dst) {
+		return true
+	}
+	h := *slot
+	db.take(hash, h)
+	if h.boxed() {
+		h.box().setKey(dst)
+	} else {
+		h = h.copyInline(dst)
+	}
+	db.put(hashOf(dst), h)
+	return true
+}
+
+// CopyTo copies the value and expiry of src to dst in database to, replacing what
+// dst held there. It reports whether src was there.
+func (db *DB) CopyTo(to *DB, src, dst []byte) bool {
+	slot := db.keys.find(hashOf(src), src)
+	if slot == nil {
+		return false
+	}
+	h := *slot
+	if !h.boxed() {
+		to.put(hashOf(dst), h.copyInline(dst))
+		return true
+	}
+	c := h.object().clone(&to.ks.detached).base()
+	c.setKey(dst)
+	c.setExpire(h.expireAt())
+	to.put(hashOf(dst), &c.header)
+	return true
+}
+
+// Move takes key from db to database to with its expiry. It changes nothing and
+// returns false when db has no such key or the other database has one.
+func (db *DB) Move(to *DB, key []byte) bool {
+	hash := hashOf(key)
+	slot := db.keys.find(hash, key)
+	if slot == nil || to.keys.find(hash, key) != nil {
+		return false
+	}
+	h := *slot
+	db.take(hash, h)
+	to.put(hash, h)
+	return true
+}
+
+// Each calls fn with every key, in no order, until it returns false.
+func (db *DB) Each(fn func(key []byte, ref Ref) bool) {
+	db.keys.each(func(h *header) bool { return fn(h.keyBytes(), Ref{h}) })
+}
+
+// Scan visits about count keys from cursor on and returns the next cursor, zero
+// when the round is complete. A round begun with zero visits every key that is
+// there from its first to its last call at least once, however the database changes
+// between calls. Any cursor is valid.
+func (db *DB) Scan(cursor uint64, count int, fn func(key []byte, ref Ref)) (next uint64) {
+	return db.keys.scan(cursor, count, func(h *header) { fn(h.keyBytes(), Ref{h}) })
+}
+
+// RandomKey picks a key, each with the same probability; false when there is none.
+func (db *DB) RandomKey(rng *rand.Rand) ([]byte, Ref, bool) {
+	if db.keys.count == 0 {
+		return nil, Ref{}, false
+	}
+	h := db.keys.random(rng)
+	return h.keyBytes(), Ref{h}, true
+}
+
+// put stores a complete record that is in no table, in the place of any of the same
+// key.
+func (db *DB) put(hash uint64, h *header) {
+	slot := db.keys.find(hash, h.keyBytes())
+	if slot == nil {
+		db.keys.insert(hash, h)
+	} else {
+		db.forget(hash, *slot)
+		*slot = h
+	}
+	if h.hasExpire() {
+		db.expires.insert(hash, h)
+	}
+	if h.boxed() {
+		h.box().moveTo(&db.account)
+	} else {
+		db.mem += int64(h.memory())
+	}
+}
+
+// take removes a record from the database. An object of it lives on, owned by nobody.
+func (db *DB) take(hash uint64, h *header) {
+	db.forget(hash, h)
+	db.keys.remove(hash, h)
+}
+
+// forget undoes what put did beside the table of keys.
+func (db *DB) forget(hash uint64, h *header) {
+	if h.hasExpire() {
+		db.expires.remove(hash, h)
+	}
+	if h.boxed() {
+		h.box().moveTo(&db.ks.detached)
+	} else {
+		db.mem -= int64(h.memory())
+	}
+}
+
+// swapRecord puts h in the place of old in the tables, same key, same expiry or
+// none of both, and settles the account.
+func (db *DB) swapRecord(hash uint64, slot **header, h *header) {
+	old := *slot
+	*slot = h
+	if old.hasExpire() {
+		db.expires.replace(hash, old, h)
+	}
+	db.mem -= int64(old.memory())
+	if h.boxed() {
+		h.box().moveTo(&db.account)
+	} else {
+		db.mem += int64(h.memory())
+	}
+}
+
+// copyInline is a copy of an inline record under another key.
+func (h *header) copyInline(key []byte) *header {
+	v := h.str()
+	c := newInline(h.flags&^flagExpire, key, len(v), h.expireAt())
+	copy(c.str(), v)
+	return c
+}

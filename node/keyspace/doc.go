@@ -1,0 +1,61 @@
+// Package keyspace holds the data of one node in memory: numbered databases of
+// keys, each with a typed value and an optional expiry.
+//
+// It knows no network and no clock, starts no goroutine and takes no lock. One
+// engine lock above it serialises every call, reads included. Time enters as an
+// argument (unix milliseconds) and is never judged by a look-up: a key that is
+// past its expiry stays until the caller deletes it, because only the primary
+// may expire and its deletion is logged.
+//
+// # What callers may keep
+//
+// Values returned by Ref.Str, Hash.Get and the iterators alias memory of this
+// package and are valid until the next mutation. Keys and hash fields of
+// hash-table form are never overwritten in place: a key handed to a callback
+// stays readable for as long as the caller holds it, also after the key was
+// deleted. None of them may be written to. Arguments are copied and may be
+// reused at once; a value argument must not alias the value it replaces.
+// Callbacks of iterators must not change what they iterate.
+//
+// # Records
+//
+// A key with a value of at most 4096 bytes is one allocation without pointers,
+// which the garbage collector never looks into:
+//
+//	flags        1 byte    boxed, expire, raw, text
+//	key length   uvarint
+//	key
+//	value length uvarint
+//	value
+//	expiry       8 bytes   little endian unix ms, only with the expire flag
+//
+// The key comes first at an offset that never changes, so a value can be
+// rewritten, grown or given an expiry in place whenever the new size rounds to
+// the same allocation class. Longer strings and all other types are boxes: Go
+// structs that begin with the same flags byte (box), followed by key, expiry and
+// type. A table slot points to either; the flags byte tells which. All unsafe
+// code is in record.go and the two casts of table.go.
+//
+// # Tables
+//
+// Keys, the index of keys with an expiry and large hashes share one table:
+// linear hashing over buckets of one cache line (7 slots and their one-byte
+// tags; a full bucket chains to overflow buckets). The table grows and shrinks by
+// one bucket at a time, so that no operation ever pays for a whole rehash and
+// memory never doubles. The hash is seeded a process (hash/maphash), so no client
+// can construct collisions, and orders and cursors mean nothing across processes.
+//
+// A SCAN cursor is a point in the bit-reversed hash space, as in Redis: a bucket
+// covers a dyadic interval of it, growing halves an interval, shrinking joins
+// two. Each step returns the whole bucket that contains the cursor and moves to the
+// interval's end, hence an element present from the first to the last call is
+// returned at least once, and one absent throughout never.
+//
+// # Digests
+//
+// Keyspace.Digest is the exact logical state (database, key, type, value,
+// absolute expiry) in 32 bytes, independent of order, encodings and process: the
+// lane-wise sum modulo 2^64 of a SHA-256 a key. It guards against mistakes, not
+// against adversaries. Keyspace.RedisDigest and DB.KeyRedisDigest are
+// redis-server's DEBUG DIGEST and DEBUG DIGEST-VALUE.
+package keyspace

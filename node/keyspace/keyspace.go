@@ -1,0 +1,133 @@
+package keyspace
+
+import "errors"
+
+// ErrWrongType says that a key holds a value of another type than asked for.
+var ErrWrongType = errors.New("keyspace: wrong type")
+
+// NoExpire is the expiry of a key that has none.
+const NoExpire int64 = -1
+
+// Type is the type of a value. The numbers are Redis's, DEBUG DIGEST mixes them in.
+type Type uint8
+
+// The types of Redis.
+const (
+	TypeString Type = 0
+	TypeList   Type = 1
+	TypeSet    Type = 2
+	TypeZSet   Type = 3
+	TypeHash   Type = 4
+	TypeStream Type = 6
+)
+
+// String is the answer of the TYPE command.
+func (t Type) String() string {
+	switch t {
+	case TypeString:
+		return "string"
+	case TypeList:
+		return "list"
+	case TypeSet:
+		return "set"
+	case TypeZSet:
+		return "zset"
+	case TypeHash:
+		return "hash"
+	case TypeStream:
+		return "stream"
+	}
+	return "unknown"
+}
+
+// Defaults of Config, those of redis-server 7.0.
+const (
+	DefaultDatabases              = 16
+	DefaultHashMaxListpackEntries = 128
+	DefaultHashMaxListpackValue   = 64
+)
+
+// Config are the settings of a Keyspace, named as in redis.conf.
+type Config struct {
+	// HashMaxListpackEntries and HashMaxListpackValue (bytes) bound the compact
+	// form of a hash; beyond either it becomes a hash table and stays one.
+	HashMaxListpackEntries int
+	HashMaxListpackValue   int
+	// Databases is fixed once the Keyspace is made.
+	Databases int
+}
+
+// Keyspace is the data of one node. See the package comment for its rules.
+type Keyspace struct {
+	cfg Config
+	dbs []*DB
+	// detached accounts for objects that are in no database.
+	detached account
+}
+
+// New returns an empty Keyspace. Zero fields of cfg take their defaults.
+func New(cfg Config) *Keyspace {
+	if cfg.Databases <= 0 {
+		cfg.Databases = DefaultDatabases
+	}
+	if cfg.HashMaxListpackEntries == 0 {
+		cfg.HashMaxListpackEntries = DefaultHashMaxListpackEntries
+	}
+	if cfg.HashMaxListpackValue == 0 {
+		cfg.HashMaxListpackValue = DefaultHashMaxListpackValue
+	}
+	ks := &Keyspace{cfg: cfg}
+	ks.detached.cfg = &ks.cfg
+	ks.dbs = make([]*DB, cfg.Databases)
+	for i := range ks.dbs {
+		ks.dbs[i] = &DB{id: i, ks: ks, store: ks.newStore()}
+	}
+	return ks
+}
+
+// Config is the live configuration: the limits may be changed through it (also to
+// zero, which turns the compact form off) and hold for later writes.
+func (ks *Keyspace) Config() *Config { return &ks.cfg }
+
+// NumDBs is the number of databases.
+func (ks *Keyspace) NumDBs() int { return len(ks.dbs) }
+
+// DB returns database i; i must be in [0, NumDBs). The pointer stays good for the
+// life of the Keyspace, through FlushAll and Swap.
+func (ks *Keyspace) DB(i int) *DB { return ks.dbs[i] }
+
+// Swap exchanges the contents of databases i and j in constant time (SWAPDB).
+func (ks *Keyspace) Swap(i, j int) {
+	a, b := ks.dbs[i], ks.dbs[j]
+	a.store, b.store = b.store, a.store
+}
+
+// FlushAll empties every database in constant time.
+func (ks *Keyspace) FlushAll() {
+	for _, db := range ks.dbs {
+		db.Flush()
+	}
+}
+
+// Len is the number of keys of all databases.
+func (ks *Keyspace) Len() int {
+	n := 0
+	for _, db := range ks.dbs {
+		n += db.Len()
+	}
+	return n
+}
+
+// MemoryUsed estimates the bytes that keys, values and tables occupy, in
+// allocation classes of the Go heap. It is kept up to date by every change and
+// costs nothing to ask (INFO used_memory_dataset).
+func (ks *Keyspace) MemoryUsed() int64 {
+	var n int64
+	for _, db := range ks.dbs {
+		n += db.MemoryUsed()
+	}
+	return n
+}
+
+// NewHash returns an empty hash that is in no database yet; see DB.SetObject.
+func (ks *Keyspace) NewHash() *Hash { return newHash(&ks.detached) }

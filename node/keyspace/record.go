@@ -1,0 +1,209 @@
+package keyspace
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
+
+// This file has the package's unsafe code but for the two casts in table.go. What
+// makes it sound:
+//
+//   - A *header points to the first byte of a whole allocation: either a byte slice
+//     in the layout of the package comment, or a struct whose first field is a box.
+//     Which one is in the flags and never changes for the life of the allocation.
+//   - The garbage collector takes an object's pointer map from its allocation, not
+//     from the type of the pointer to it, so a slot of type *header keeps boxes
+//     and all they point to alive, and is free to skip what is inside a byte slice.
+//   - Inline records are written by this file only, so their lengths can be trusted.
+
+// inlineMax is the longest string value kept inside its record, in bytes.
+// Above it the cost of a box is small beside the value, and APPEND must not copy.
+const inlineMax = 4096
+
+const (
+	flagBoxed  = 1 << 0 // the record is a struct that begins with box
+	flagExpire = 1 << 1 // the key has an expiry
+	flagRaw    = 1 << 2 // OBJECT ENCODING is raw however short: modified in place once
+	flagText   = 1 << 3 // never reported as int, though it may look like one
+)
+
+// header is the first byte of every record.
+type header struct{ flags uint8 }
+
+// box is what all records begin with that are not inline.
+type box struct {
+	header
+	typ    Type
+	expire int64
+	key    []byte
+	home   *account
+	size   int64 // bytes this object added to home
+}
+
+// bigString is a string too long for an inline record.
+type bigString struct {
+	box
+	b []byte
+}
+
+func (h *header) boxed() bool     { return h.flags&flagBoxed != 0 }
+func (h *header) hasExpire() bool { return h.flags&flagExpire != 0 }
+
+func (h *header) box() *box { return (*box)(unsafe.Pointer(h)) }
+
+// object is the boxed value. A new data type gets a case here.
+func (h *header) object() Object {
+	switch h.box().typ {
+	case TypeString:
+		return (*bigString)(unsafe.Pointer(h))
+	case TypeHash:
+		return (*Hash)(unsafe.Pointer(h))
+	}
+	panic("keyspace: box of unknown type " + h.box().typ.String())
+}
+
+func (h *header) typ() Type {
+	if h.boxed() {
+		return h.box().typ
+	}
+	return TypeString
+}
+
+// slice is n bytes of an inline record from off on.
+func (h *header) slice(off, n int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), off)), n)
+}
+
+// lenAt reads the uvarint at off and returns it with the offset behind it.
+func (h *header) lenAt(off int) (n, end int) {
+	c := *(*byte)(unsafe.Add(unsafe.Pointer(h), off))
+	if c < 0x80 {
+		return int(c), off + 1
+	}
+	return h.longLenAt(off)
+}
+
+func (h *header) longLenAt(off int) (n, end int) {
+	for shift := 0; ; shift += 7 {
+		c := *(*byte)(unsafe.Add(unsafe.Pointer(h), off))
+		off++
+		n |= int(c&0x7f) << shift
+		if c < 0x80 {
+			return n, off
+		}
+	}
+}
+
+func (h *header) keyBytes() []byte {
+	if h.boxed() {
+		return h.box().key
+	}
+	n, off := h.lenAt(1)
+	return h.slice(off, n)
+}
+
+// keyEnd is where the value length of an inline record begins.
+func (h *header) keyEnd() int {
+	n, off := h.lenAt(1)
+	return off + n
+}
+
+// inlineValue is the place of an inline record's value.
+func (h *header) inlineValue() (off, n int) {
+	n, off = h.lenAt(h.keyEnd())
+	return off, n
+}
+
+// str is the value of a record of type string.
+func (h *header) str() []byte {
+	if h.boxed() {
+		return (*bigString)(unsafe.Pointer(h)).b
+	}
+	off, n := h.inlineValue()
+	return h.slice(off, n)
+}
+
+func (h *header) expireAt() int64 {
+	switch {
+	case !h.hasExpire():
+		return NoExpire
+	case h.boxed():
+		return h.box().expire
+	}
+	off, n := h.inlineValue()
+	return int64(binary.LittleEndian.Uint64(h.slice(off+n, 8)))
+}
+
+// inlineLen is the number of bytes in use of an inline record.
+func (h *header) inlineLen() int {
+	off, n := h.inlineValue()
+	if h.hasExpire() {
+		n += 8
+	}
+	return off + n
+}
+
+// memory is the allocation of an inline record, in bytes.
+func (h *header) memory() int { return allocSize(h.inlineLen()) }
+
+func uvarintLen(n int) int { return (bits.Len64(uint64(n)|1) + 6) / 7 }
+
+// inlineTail is the number of bytes behind the key for a value of n bytes.
+func inlineTail(n int, at int64) int {
+	if at != NoExpire {
+		return uvarintLen(n) + n + 8
+	}
+	return uvarintLen(n) + n
+}
+
+// newInline makes an inline record whose value is n zero bytes.
+func newInline(flags uint8, key []byte, n int, at int64) *header {
+	head := 1 + uvarintLen(len(key))
+	b := make([]byte, allocSize(head+len(key)+inlineTail(n, at)))
+	h := (*header)(unsafe.Pointer(unsafe.SliceData(b)))
+	binary.PutUvarint(b[1:], uint64(len(key)))
+	copy(b[head:], key)
+	h.setTail(flags, head+len(key), n, at)
+	return h
+}
+
+// fitsInPlace reports whether a value of n bytes and an expiry of at can take
+// the place of an inline record's present ones: the size must stay in its class,
+// so that the allocation's size is always known from the content.
+func (h *header) fitsInPlace(n int, at int64) bool {
+	return allocSize(h.keyEnd()+inlineTail(n, at)) == h.memory()
+}
+
+// setTail writes flags, value length and expiry of an inline record whose key ends
+// at keyEnd, and returns the n bytes of the value for the caller to fill.
+// What was there is lost or moved: callers that keep a value use resize.
+func (h *header) setTail(flags uint8, keyEnd, n int, at int64) []byte {
+	w := uvarintLen(n)
+	binary.PutUvarint(h.slice(keyEnd, w), uint64(n))
+	if at != NoExpire {
+		flags |= flagExpire
+		binary.LittleEndian.PutUint64(h.slice(keyEnd+w+n, 8), uint64(at))
+	}
+	h.flags = flags
+	return h.slice(keyEnd+w, n)
+}
+
+// resize changes length, expiry and flags of an inline record in place, which
+// fitsInPlace must have allowed. The value is kept up to the shorter length, new
+// bytes of it are zero.
+func (h *header) resize(flags uint8, n int, at int64) []byte {
+	keyEnd := h.keyEnd()
+	off, old := h.inlineValue()
+	if newOff := keyEnd + uvarintLen(n); newOff != off {
+		copy(h.slice(newOff, min(old, n)), h.slice(off, min(old, n)))
+	}
+	v := h.setTail(flags, keyEnd, n, at)
+	if n > old {
+		clear(v[old:])
+	}
+	return v
+}
+
+// matches reports whether the record's key is key.
+func (h *header) matches(key []byte) bool { return string(h.keyBytes()) == string(key) }
