@@ -178,7 +178,11 @@ func (db *DB) RandomKey(rng *rand.Rand) ([]byte, Ref, bool) {
 // put stores a complete record that is in no table, in the place of any of the same
 // key.
 func (db *DB) put(hash uint64, h *header) {
-	slot := db.keys.find(hash, h.keyBytes())
+	db.putAt(hash, db.keys.find(hash, h.keyBytes()), h)
+}
+
+// putAt is put with the slot of the key at hand, nil when it is absent.
+func (db *DB) putAt(hash uint64, slot **header, h *header) {
 	if slot == nil {
 		db.keys.insert(hash, h)
 	} else {

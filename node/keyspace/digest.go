@@ -83,17 +83,21 @@ func (d *digester) sum(db int, h *header, value []byte) [digestSize]byte {
 func (d *digester) pair(a, b []byte) [digestSize]byte { return d.finish(d.buf[:0], a, b) }
 
 // finish hashes head, the length of a, a and b.
-func (d *digester) finish(head, a, b []byte) (out [digestSize]byte) {
+func (d *digester) finish(head, a, b []byte) [digestSize]byte {
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(a)))
 	head = append(head, a...)
-	if len(b) <= inlineMax {
-		head = append(head, b...)
+	if len(b) > inlineMax {
 		d.buf = head
-		return sha256.Sum256(head)
+		return d.long(b)
 	}
-	d.buf = head
+	d.buf = append(head, b...)
+	return sha256.Sum256(d.buf)
+}
+
+// long hashes what is in buf and then b, which is not worth a copy.
+func (d *digester) long(b []byte) (out [digestSize]byte) {
 	d.h.Reset()
-	d.h.Write(head)
+	d.h.Write(d.buf)
 	d.h.Write(b)
 	d.h.Sum(out[:0])
 	return out

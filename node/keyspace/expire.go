@@ -19,7 +19,7 @@ func (db *DB) SetExpire(key []byte, atMs int64) bool {
 	default:
 		c := newInline(h.flags&^flagExpire, h.keyBytes(), len(h.str()), atMs)
 		copy(c.str(), h.str())
-		db.put(hash, c)
+		db.putAt(hash, slot, c)
 	}
 	return true
 }

@@ -28,8 +28,8 @@ func (d *redisDigest) mixUint32(n uint32) {
 	d.mix(b[:])
 }
 
-// value mixes in type, value and that there is an expiry (not when: Redis compares
-// a primary with replicas whose clocks differ).
+// value mixes in type, value and that there is an expiry, but not when: that is
+// all Redis takes of it.
 func (d *redisDigest) value(h *header) {
 	d.mixUint32(uint32(h.typ()))
 	if h.typ() == TypeString {

@@ -53,7 +53,7 @@ func (db *DB) setString(hash uint64, slot **header, key, val []byte, at int64, f
 			return
 		}
 	}
-	db.put(hash, newString(&db.ks.detached, flags, key, val, at))
+	db.putAt(hash, slot, newString(&db.ks.detached, flags, key, val, at))
 }
 
 // newString makes a record of a string in the form its length asks for.

@@ -1,0 +1,158 @@
+package keyspace
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+)
+
+// key16 writes key number i, 16 bytes, into buf.
+func key16(buf []byte, i int) []byte {
+	buf = append(buf[:0], "key:0000"...)
+	return binary.BigEndian.AppendUint64(buf, uint64(i)*0x9E3779B97F4A7C15)
+}
+
+func heap() (bytes, objects uint64) {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc, m.HeapObjects
+}
+
+// benchBytesPerKey reports what n keys take on the heap, and what MemoryUsed
+// believes.
+func benchBytesPerKey(b *testing.B, n int, set func(db *DB, key []byte, i int)) {
+	for range b.N {
+		bytes0, objects0 := heap()
+		ks := New(Config{})
+		buf := make([]byte, 0, 64)
+		for i := range n {
+			set(ks.DB(0), key16(buf, i), i)
+		}
+		bytes1, objects1 := heap()
+		b.ReportMetric(float64(bytes1-bytes0)/float64(n), "bytes/key")
+		b.ReportMetric(float64(ks.MemoryUsed())/float64(n), "accounted/key")
+		b.ReportMetric(float64(objects1-objects0)/float64(n), "objects/key")
+		runtime.KeepAlive(ks)
+	}
+}
+
+func BenchmarkMemory1MKeys64B(b *testing.B) {
+	val := make([]byte, 64)
+	benchBytesPerKey(b, 1_000_000, func(db *DB, key []byte, _ int) { db.SetString(key, val) })
+}
+
+func BenchmarkMemory1MKeys64BExpiring(b *testing.B) {
+	val := make([]byte, 64)
+	benchBytesPerKey(b, 1_000_000, func(db *DB, key []byte, i int) {
+		db.SetStringExpireAt(key, val, int64(i), FormAuto)
+	})
+}
+
+func BenchmarkMemory100KHashes10Fields(b *testing.B) {
+	val := make([]byte, 16)
+	benchBytesPerKey(b, 100_000, func(db *DB, key []byte, _ int) {
+		h, err := db.HashForWrite(key)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for f := range 10 {
+			h.Set([]byte{'f', byte('0' + f)}, val)
+		}
+	})
+}
+
+func BenchmarkMemoryOneHash1MFields64B(b *testing.B) {
+	val := make([]byte, 64)
+	benchBytesPerKey(b, 1_000_000, func(db *DB, key []byte, _ int) {
+		h, err := db.HashForWrite([]byte("h"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		h.Set(key, val)
+	})
+}
+
+func filled(n int) *DB {
+	db := New(Config{}).DB(0)
+	buf := make([]byte, 0, 16)
+	val := make([]byte, 64)
+	for i := range n {
+		db.SetString(key16(buf, i), val)
+	}
+	return db
+}
+
+func BenchmarkLookup(b *testing.B) {
+	const n = 1_000_000
+	db := filled(n)
+	rng := rand.New(rand.NewPCG(1, 2))
+	buf := make([]byte, 0, 16)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if _, ok := db.Lookup(key16(buf, rng.IntN(n))); !ok {
+			b.Fatal("missing")
+		}
+	}
+}
+
+func BenchmarkLookupGoMap(b *testing.B) {
+	const n = 1_000_000
+	m := make(map[string][]byte)
+	buf := make([]byte, 0, 16)
+	for i := range n {
+		m[string(key16(buf, i))] = make([]byte, 64)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	b.ResetTimer()
+	for range b.N {
+		if _, ok := m[string(key16(buf, rng.IntN(n)))]; !ok {
+			b.Fatal("missing")
+		}
+	}
+}
+
+func BenchmarkSetOverwrite(b *testing.B) {
+	const n = 1_000_000
+	db := filled(n)
+	rng := rand.New(rand.NewPCG(1, 2))
+	buf := make([]byte, 0, 16)
+	val := make([]byte, 64)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		db.SetString(key16(buf, rng.IntN(n)), val)
+	}
+}
+
+func BenchmarkSetNew(b *testing.B) {
+	db := New(Config{}).DB(0)
+	buf := make([]byte, 0, 16)
+	val := make([]byte, 64)
+	b.ReportAllocs()
+	for i := range b.N {
+		db.SetString(key16(buf, i), val)
+	}
+}
+
+func BenchmarkDigest1MKeys(b *testing.B) {
+	db := filled(1_000_000)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		db.ks.Digest()
+	}
+}
+
+func BenchmarkRandomKey(b *testing.B) {
+	db := filled(1_000_000)
+	rng := rand.New(rand.NewPCG(1, 2))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		db.RandomKey(rng)
+	}
+}
