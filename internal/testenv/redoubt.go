@@ -1,0 +1,61 @@
+package testenv
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+// Redoubt returns the path of the redoubt binary, built from the tree as it is.
+// A test under the race detector gets a binary with the race detector. Start it
+// with Forbid: RedoubtForbid.
+func Redoubt(t TB) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if built.path == "" {
+		built.path = buildRedoubt(t)
+	}
+	return built.path
+}
+
+// RedoubtForbid is what no redoubt process may print.
+var RedoubtForbid = []string{"DATA RACE", "panic:", "fatal error:"}
+
+var built struct {
+	sync.Mutex
+	path string
+}
+
+// buildRedoubt builds below bin/, under a lock: several packages' tests may want
+// the binary at once. A build of an unchanged tree is nearly free.
+func buildRedoubt(t TB) string {
+	t.Helper()
+	root := Root(t)
+	dir := filepath.Join(root, "bin", "test")
+	args := []string{"build", "-buildvcs=false"}
+	if raceEnabled {
+		dir = filepath.Join(root, "bin", "race")
+		args = append(args, "-race")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatalf("build redoubt: %v", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatalf("build redoubt: %v", err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatalf("build redoubt: lock %s: %v", lock.Name(), err)
+	}
+	path := filepath.Join(dir, "redoubt")
+	cmd := exec.Command("go", append(args, "-o", path, "./cmd/redoubt")...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build redoubt: %v\n%s", err, out)
+	}
+	return path
+}
