@@ -34,8 +34,9 @@ const (
 //
 // The buffer begins with 1 KiB and grows when received bytes fill it: up to
 // 16 KiB for a client that pipelines, and as far as it must for a command that
-// is larger. A buffer of more than 64 KiB is given up as soon as it is empty, a
-// smaller one step by step when it turns out to be too large.
+// is larger. A buffer of more than 64 KiB is given up as soon as less than a quarter
+// of it is needed, a smaller one step by step. So a Reader holds at most 64 KiB or
+// four times the bytes that wait in it, whichever is more.
 type Reader struct {
 	buf  []byte
 	r, w int // buf[r:w] is received and not consumed; r is where a command begins
@@ -122,6 +123,10 @@ func (r *Reader) makeRoom() {
 	if waiting == 0 {
 		r.r, r.w = 0, 0
 		r.resizeEmpty()
+		return
+	}
+	if len(r.buf) > keepBuffer && len(r.buf) > 4*waiting {
+		r.replace(max(2*waiting, busyBuffer))
 		return
 	}
 	// Moving pays when it moves no more than has been consumed in front of it.
