@@ -1,0 +1,120 @@
+package keyspace
+
+import (
+	"math/bits"
+	"unsafe"
+)
+
+// failer is the part of testing.T and rapid.T that the checks below need.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// checkTable verifies what the table's code relies on.
+func checkTable(t failer, tb *table) {
+	t.Helper()
+	if tb.n == 0 {
+		if tb.count != 0 || tb.segments != nil {
+			t.Fatalf("table without buckets has %d records", tb.count)
+		}
+		return
+	}
+	if half := tb.mask>>1 + 1; tb.n < half || tb.n > tb.mask || bits.OnesCount64(tb.mask+1) != 1 {
+		t.Fatalf("%d buckets under mask %#x", tb.n, tb.mask)
+	}
+	count, overflows := 0, 0
+	for i := range tb.n {
+		for b := tb.at(i); b != nil; b = b.next() {
+			if b != tb.at(i) {
+				overflows++
+				if b.used() < 2 {
+					t.Fatalf("overflow bucket with %d records", b.used())
+				}
+			}
+			count += b.used()
+			checkBucket(t, tb, i, b)
+		}
+	}
+	if count != tb.count || overflows != tb.overflows {
+		t.Fatalf("table has %d records and %d overflows, counts %d and %d", count, overflows, tb.count, tb.overflows)
+	}
+	if tb.n > 1 && 2*count < shrinkLoad*(int(tb.n)-1) || 2*count > growLoad*int(tb.n) {
+		t.Fatalf("%d records in %d buckets", count, tb.n)
+	}
+	for i := tb.n; i < uint64(len(tb.segments)-1)*segmentBuckets+uint64(len(tb.segments[0])); i++ {
+		if *tb.at(i) != (bucket{}) {
+			t.Fatalf("bucket %d of %d is not empty", i, tb.n)
+		}
+	}
+}
+
+func checkBucket(t failer, tb *table, i uint64, b *bucket) {
+	t.Helper()
+	for j := range slotsPerBucket {
+		switch h := b.slots[j]; {
+		case j >= b.used():
+			if b.tag(j) != 0 || h != nil && b.next() == nil {
+				t.Fatalf("bucket %d: slot %d should be empty", i, j)
+			}
+		case h == nil:
+			t.Fatalf("bucket %d: slot %d is empty", i, j)
+		default:
+			hash := hashOf(h.keyBytes())
+			if tb.bucketOf(hash) != tb.at(i) || b.tag(j) != tagOf(hash) {
+				t.Fatalf("bucket %d: slot %d has a record of another bucket or tag", i, j)
+			}
+		}
+	}
+}
+
+// checkKeyspace verifies tables, the index of expiries and all accounts from scratch.
+func checkKeyspace(t failer, ks *Keyspace) {
+	t.Helper()
+	for _, db := range ks.dbs {
+		checkTable(t, &db.keys)
+		checkTable(t, &db.expires)
+		var mem int64
+		expiring := 0
+		db.keys.each(func(h *header) bool {
+			if h.hasExpire() {
+				expiring++
+				if slot := db.expires.find(hashOf(h.keyBytes()), h.keyBytes()); slot == nil || *slot != h {
+					t.Fatalf("db %d: %q is not in the index of expiries", db.id, h.keyBytes())
+				}
+			}
+			if h.boxed() && h.box().home != &db.account {
+				t.Fatalf("db %d: %q is accounted elsewhere", db.id, h.keyBytes())
+			}
+			mem += weigh(h)
+			return true
+		})
+		if expiring != db.expires.count {
+			t.Fatalf("db %d: %d keys expire, %d are in the index", db.id, expiring, db.expires.count)
+		}
+		if mem != db.mem {
+			t.Fatalf("db %d: account says %d bytes, records are %d", db.id, db.mem, mem)
+		}
+	}
+}
+
+// weigh is the size of a record counted anew.
+func weigh(h *header) int64 {
+	if !h.boxed() {
+		return int64(allocSize(h.inlineLen()))
+	}
+	if h.typ() == TypeString {
+		s := h.object().(*bigString)
+		return int64(allocSize(int(unsafe.Sizeof(*s))) + allocSize(cap(s.b)) + allocSize(cap(s.key)))
+	}
+	hash := h.object().(*Hash)
+	mem := int64(allocSize(int(unsafe.Sizeof(*hash))) + allocSize(cap(hash.key)) + allocSize(cap(hash.packed)))
+	if f := hash.fields; f != nil {
+		mem += int64(allocSize(int(unsafe.Sizeof(*f)))) + f.memory()
+		f.each(func(r *header) bool {
+			mem += weigh(r)
+			return true
+		})
+	}
+	return mem
+}
