@@ -1,0 +1,36 @@
+# Everything a contributor runs; `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help tools build check test soak fuzz bench clean
+
+# Options of the targets below.
+N ?= 200
+TIME ?= 30s
+ARGS ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: ## install and build what the tests need (Debian packages, etcd, versitygw, staticcheck)
+	@scripts/bootstrap
+
+build: ## build bin/redoubt
+	go build -trimpath -o bin/redoubt ./cmd/redoubt
+
+check: tools ## format, go vet, staticcheck
+	@scripts/check
+
+test: ## all checks and tests; installs what is missing first
+	@scripts/test
+
+soak: tools ## the kill tests for N rounds each (N=200)
+	REDOUBT_TEST_ROUNDS=$(N) go test -count=1 -p 1 -v -timeout 0 -run Kill ./internal/integration/...
+
+fuzz: ## every fuzz target for TIME each (TIME=30s)
+	@scripts/fuzz $(TIME)
+
+bench: tools build ## compare with redis-server, side by side (ARGS="-rounds 5"; go run ./bench -h)
+	@go run ./bench $(ARGS)
+
+clean: ## remove what was built; tools stay
+	rm -rf bin
+	go clean -testcache
