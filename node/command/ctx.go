@@ -2,6 +2,7 @@ package command
 
 import (
 	"math/rand/v2"
+	"strconv"
 
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/node/resp"
@@ -76,7 +77,7 @@ type Ctx struct {
 	Unit *wal.Unit    // where effects go; unused in modes Replica and Replay
 
 	Listener Listener   // may be nil
-	Rand     *rand.Rand // nil for the default source
+	Rand     *rand.Rand // seeded at first use when nil
 	Stats    *Stats     // may be nil
 
 	// Session is the connection's state, for the commands that know its type.
@@ -114,11 +115,25 @@ func (c *Ctx) Changed(class EventClass, event string, key []byte) {
 	c.ChangedIn(c.DB, class, event, key)
 }
 
+// event tells the listener of a further event of a key that changed.
+func (c *Ctx) event(class EventClass, event string, key []byte) {
+	if c.Listener != nil {
+		c.Listener.Event(class, event, c.DB, key)
+	}
+}
+
 // ChangedIn is Changed in another database.
 func (c *Ctx) ChangedIn(db int, class EventClass, event string, key []byte) {
 	if c.Listener != nil {
 		c.Listener.Touched(db, key)
 		c.Listener.Event(class, event, db, key)
+	}
+}
+
+// Touched tells the listener that key changed in a way that has no event.
+func (c *Ctx) Touched(db int, key []byte) {
+	if c.Listener != nil {
+		c.Listener.Touched(db, key)
 	}
 }
 
@@ -138,19 +153,14 @@ func (c *Ctx) WrongType() { c.Error(ErrWrongType) }
 // SyntaxError answers that the options make no sense.
 func (c *Ctx) SyntaxError() { c.Error(ErrSyntax) }
 
-// Int reads argument i as an integer; otherwise it answers so.
-func (c *Ctx) Int(i int) (int64, bool) {
-	n, ok := resp.ParseInt(c.Args[i])
-	if !ok {
-		c.Error(ErrNotInteger)
+// rng is the source of chance.
+func (c *Ctx) rng() *rand.Rand {
+	if c.Rand == nil {
+		c.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
-	return n, ok
+	return c.Rand
 }
 
-// RandN returns a random number in [0, n).
-func (c *Ctx) RandN(n int) int {
-	if c.Rand == nil {
-		return rand.IntN(n)
-	}
-	return c.Rand.IntN(n)
-}
+// digits writes an integer argument of an effect. It is valid until the next
+// call.
+func (c *Ctx) digits(n int64) []byte { return strconv.AppendInt(c.number[:0], n, 10) }

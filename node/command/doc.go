@@ -25,8 +25,9 @@
 // What a command changes it records in Ctx.Unit as effects: commands of this
 // same table with an outcome that does not depend on time, chance or anything
 // but the data. Applying the effects with a Replayer gives the same data as
-// executing the command did. A command that changed nothing records nothing.
-// The rules:
+// executing the command did. A command that changed nothing records nothing;
+// what counts as a change is Redis's idea of it, by which SET of the same value is
+// one. The rules:
 //
 //   - times are absolute: SET k v EX 10 becomes SET k v PXAT <ms>, EXPIRE
 //     becomes PEXPIREAT, or DEL when the time has passed;

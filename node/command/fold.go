@@ -9,7 +9,7 @@ func lower(b byte) byte {
 }
 
 // EqualFold reports whether b is the word, letters in any case. Redis compares
-// option names with ASCII rules, so do not use bytes.EqualFold for them.
+// options with ASCII rules, so bytes.EqualFold is not for them.
 func EqualFold(b []byte, word string) bool {
 	if len(b) != len(word) {
 		return false

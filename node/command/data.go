@@ -1,0 +1,17 @@
+package command
+
+import "slices"
+
+// MaxString is the longest string value in bytes (proto-max-bulk-len).
+const MaxString = 512 << 20
+
+// Data returns the rows of all commands on data.
+func Data() []*Command {
+	return slices.Concat(genericRows(), expireRows(), stringRows(), hashRows())
+}
+
+// one is the key specs of a command with one key, its first argument.
+func one(f KeyFlags) []KeySpec { return []KeySpec{Key(1, f)} }
+
+// all is the key specs of a command whose arguments are all keys.
+func all(f KeyFlags) []KeySpec { return []KeySpec{Keys(1, -1, 1, f)} }

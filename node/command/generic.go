@@ -1,0 +1,242 @@
+package command
+
+import (
+	"bytes"
+
+	"github.com/redoubtdb/redoubt/node/keyspace"
+)
+
+func genericRows() []*Command {
+	const (
+		access = KeyRO | KeyAccess
+		source = KeyRW | KeyAccess | KeyDelete
+	)
+	sum := []string{TipMultiShard, TipAggSum}
+	rows := []*Command{
+		{Name: "del", Since: "1.0.0", Arity: -2, Flags: Write, KeySpecs: all(KeyRM | KeyDelete), Tips: sum, Handler: cmdDel},
+		{Name: "unlink", Since: "4.0.0", Arity: -2, Flags: Write | Fast, KeySpecs: all(KeyRM | KeyDelete), Tips: sum, Handler: cmdDel},
+		{Name: "exists", Since: "1.0.0", Arity: -2, Flags: ReadOnly | Fast, KeySpecs: all(KeyRO), Tips: sum, Handler: cmdExists},
+		{Name: "touch", Since: "3.2.1", Arity: -2, Flags: ReadOnly | Fast, KeySpecs: all(KeyRO), Tips: sum, Handler: cmdExists},
+		{Name: "type", Since: "1.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdType},
+		{Name: "rename", Since: "1.0.0", Arity: 3, Flags: Write,
+			KeySpecs: []KeySpec{Key(1, source), Key(2, KeyOW|KeyUpdate)}, Handler: cmdRename},
+		{Name: "renamenx", Since: "1.0.0", Arity: 3, Flags: Write | Fast,
+			KeySpecs: []KeySpec{Key(1, source), Key(2, KeyOW|KeyInsert)}, Handler: cmdRenameNX},
+		{Name: "copy", Since: "6.2.0", Arity: -3, Flags: Write | DenyOOM,
+			KeySpecs: []KeySpec{Key(1, access), Key(2, KeyOW|KeyUpdate)}, Handler: cmdCopy},
+		{Name: "move", Since: "1.0.0", Arity: 3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyAccess | KeyUpdate), Handler: cmdMove},
+		{Name: "keys", Since: "1.0.0", Arity: 2, Flags: ReadOnly, Categories: CatDangerous, Keyspace: true,
+			Tips: []string{TipAllShards, TipAnyOrder}, Handler: cmdKeys},
+		{Name: "scan", Since: "2.8.0", Arity: -2, Flags: ReadOnly, Keyspace: true,
+			Tips: []string{TipNondeterministic, TipSpecial}, Handler: cmdScan},
+		{Name: "randomkey", Since: "1.0.0", Arity: 1, Flags: ReadOnly, Keyspace: true,
+			Tips: []string{TipAllShards, TipNondeterministic}, Handler: cmdRandomKey},
+		objectRow(),
+
+		{Name: "dbsize", Group: "server", Since: "1.0.0", Arity: 1, Flags: ReadOnly | Fast, Keyspace: true,
+			Tips: []string{TipAllShards, TipAggSum}, Handler: cmdDBSize},
+		{Name: "flushdb", Group: "server", Since: "1.0.0", Arity: -1, Flags: Write, Categories: CatDangerous, Keyspace: true,
+			Tips: []string{TipAllShards, TipAllSucceeded}, Handler: cmdFlushDB},
+		{Name: "flushall", Group: "server", Since: "1.0.0", Arity: -1, Flags: Write, Categories: CatDangerous, Keyspace: true,
+			Tips: []string{TipAllShards, TipAllSucceeded}, Handler: cmdFlushAll},
+		{Name: "swapdb", Group: "server", Since: "4.0.0", Arity: 3, Flags: Write | Fast, Categories: CatDangerous, Keyspace: true,
+			Handler: cmdSwapDB},
+	}
+	for _, r := range rows {
+		if r.Group == "" {
+			r.Group = "generic"
+		}
+		if len(r.Sub) == 0 {
+			r.Categories |= CatKeyspace
+		}
+	}
+	return rows
+}
+
+// cmdDel is DEL and UNLINK: memory is given back by the garbage collector
+// either way.
+func cmdDel(c *Ctx) {
+	db := c.db()
+	effect := c.beginEffect(wordDEL)
+	for _, key := range c.Args[1:] {
+		if _, found := c.LookupWrite(key); found {
+			db.Delete(key)
+			effect = append(effect, key)
+			c.Changed(EventGeneric, "del", key)
+		}
+	}
+	n := len(effect) - 1
+	c.endEffect(effect, n > 0)
+	c.Out.Int(int64(n))
+}
+
+// beginEffect returns the beginning of an effect to append arguments to;
+// endEffect takes it back and records it.
+func (c *Ctx) beginEffect(args ...[]byte) [][]byte { return append(c.argv[:0], args...) }
+
+func (c *Ctx) endEffect(args [][]byte, record bool) {
+	if record {
+		c.Effect(args...)
+	}
+	const keep = 64 // requests with more arguments are rare, and their memory is large
+	if cap(args) <= keep {
+		clear(args)
+		c.argv = args[:0]
+	}
+}
+
+// cmdExists is EXISTS and TOUCH.
+func cmdExists(c *Ctx) {
+	n := 0
+	for _, key := range c.Args[1:] {
+		if _, found := c.LookupRead(key); found {
+			n++
+		}
+	}
+	c.Out.Int(int64(n))
+}
+
+func cmdType(c *Ctx) {
+	ref, found := c.LookupRead(c.Args[1])
+	if !found {
+		c.Out.SimpleString("none")
+		return
+	}
+	c.Out.SimpleString(ref.Type().String())
+}
+
+func cmdRename(c *Ctx) {
+	if _, ok := rename(c, false); ok {
+		c.Out.OK()
+	}
+}
+
+func cmdRenameNX(c *Ctx) {
+	if done, ok := rename(c, true); ok {
+		c.boolInt(done)
+	}
+}
+
+// rename moves a key unless nx forbids it. When ok is false an error has been
+// answered.
+func rename(c *Ctx, nx bool) (done, ok bool) {
+	src, dst := c.Args[1], c.Args[2]
+	if _, found := c.LookupWrite(src); !found {
+		c.Error(ErrNoKey)
+		return false, false
+	}
+	if bytes.Equal(src, dst) {
+		return false, true
+	}
+	if _, found := c.LookupWrite(dst); found && nx {
+		return false, true
+	}
+	c.db().Rename(src, dst)
+	c.Effect(wordRENAME, src, dst)
+	c.Changed(EventGeneric, "rename_from", src)
+	c.Changed(EventGeneric, "rename_to", dst)
+	return true, true
+}
+
+func cmdCopy(c *Ctx) {
+	src, dst := c.Args[1], c.Args[2]
+	to, replace := c.DB, false
+	for o := c.Options(3); o.Next(); {
+		switch {
+		case o.Is("REPLACE"):
+			replace = true
+		case o.Is("DB") && o.Value():
+			var ok bool
+			if to, ok = c.dbIndex(o.Pos); !ok {
+				return
+			}
+		default:
+			c.SyntaxError()
+			return
+		}
+	}
+	if to == c.DB && bytes.Equal(src, dst) {
+		c.Error(ErrSameObject)
+		return
+	}
+	if _, found := c.LookupRead(src); !found {
+		c.Out.Int(0)
+		return
+	}
+	if _, found := c.lookupIn(to, dst); found && !replace {
+		c.Out.Int(0)
+		return
+	}
+	c.db().CopyTo(c.KS.DB(to), src, dst)
+	c.Effect(wordCOPY, src, dst, wordDB, c.digits(int64(to)), wordREPLACE)
+	c.ChangedIn(to, EventGeneric, "copy_to", dst)
+	c.Out.Int(1)
+}
+
+func cmdMove(c *Ctx) {
+	key := c.Args[1]
+	to, ok := c.dbIndex(2)
+	if !ok {
+		return
+	}
+	if to == c.DB {
+		c.Error(ErrSameObject)
+		return
+	}
+	if _, found := c.LookupWrite(key); !found {
+		c.Out.Int(0)
+		return
+	}
+	if _, found := c.lookupIn(to, key); found {
+		c.Out.Int(0)
+		return
+	}
+	c.db().Move(c.KS.DB(to), key)
+	c.EffectSelf()
+	c.Changed(EventGeneric, "move_from", key)
+	c.ChangedIn(to, EventGeneric, "move_to", key)
+	c.Out.Int(1)
+}
+
+func objectRow() *Command {
+	sub := func(name, since string, h func(*Ctx, keyspace.Ref)) *Command {
+		return &Command{Name: name, Since: since, Arity: 3, Flags: ReadOnly, Categories: CatKeyspace,
+			KeySpecs: []KeySpec{Key(2, KeyRO)}, Tips: []string{TipNondeterministic},
+			Handler: func(c *Ctx) {
+				ref, found := c.LookupWrite(c.Args[2])
+				if !found {
+					c.Out.Null()
+					return
+				}
+				h(c, ref)
+			}}
+	}
+	return &Command{Name: "object", Since: "2.2.3", Arity: -2, Sub: []*Command{
+		sub("encoding", "2.2.3", func(c *Ctx, ref keyspace.Ref) { c.Out.BulkString(ref.Encoding()) }),
+		// No value is shared between keys.
+		sub("refcount", "2.2.3", func(c *Ctx, _ keyspace.Ref) { c.Out.Int(1) }),
+		// Nothing is ever evicted, so no access times are kept: every key counts as
+		// just used.
+		sub("idletime", "2.2.3", func(c *Ctx, _ keyspace.Ref) { c.Out.Int(0) }),
+		sub("freq", "4.0.0", func(c *Ctx, _ keyspace.Ref) {
+			c.Error("ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.")
+		}),
+		{Name: "help", Since: "6.2.0", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace,
+			Handler: func(c *Ctx) { c.Help(objectHelp...) }},
+	}}
+}
+
+var objectHelp = []string{
+	"ENCODING <key>",
+	"    Return the kind of internal representation used in order to store the value",
+	"    associated with a <key>.",
+	"FREQ <key>",
+	"    Return the access frequency index of the <key>. The returned integer is",
+	"    proportional to the logarithm of the recent access frequency of the key.",
+	"IDLETIME <key>",
+	"    Return the idle time of the <key>, that is the approximated number of",
+	"    seconds elapsed since the last access to the key.",
+	"REFCOUNT <key>",
+	"    Return the number of references of the value associated with the specified",
+	"    <key>.",
+}

@@ -1,0 +1,387 @@
+package command
+
+import (
+	"math"
+
+	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/node/resp"
+)
+
+func hashRows() []*Command {
+	const (
+		rw     = KeyRW | KeyAccess | KeyUpdate
+		update = Write | DenyOOM | Fast
+		access = KeyRO | KeyAccess
+	)
+	anyOrder := []string{TipAnyOrder}
+	random := []string{TipNondeterministic}
+	rows := []*Command{
+		{Name: "hget", Since: "2.0.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdHGet},
+		{Name: "hmget", Since: "2.0.0", Arity: -3, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdHMGet},
+		{Name: "hgetall", Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHGetAll},
+		{Name: "hkeys", Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHKeys},
+		{Name: "hvals", Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHVals},
+		{Name: "hlen", Since: "2.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHLen},
+		{Name: "hstrlen", Since: "3.2.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHStrLen},
+		{Name: "hexists", Since: "2.0.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHExists},
+		{Name: "hrandfield", Since: "6.2.0", Arity: -2, Flags: ReadOnly, KeySpecs: one(access), Tips: random, Handler: cmdHRandField},
+		{Name: "hscan", Since: "2.8.0", Arity: -3, Flags: ReadOnly, KeySpecs: one(access), Tips: random, Handler: cmdHScan},
+		{Name: "hset", Since: "2.0.0", Arity: -4, Flags: update, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdHSet},
+		{Name: "hmset", Since: "2.0.0", Arity: -4, Flags: update, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdHMSet},
+		{Name: "hsetnx", Since: "2.0.0", Arity: 4, Flags: update, KeySpecs: one(KeyRW | KeyInsert), Handler: cmdHSetNX},
+		{Name: "hdel", Since: "2.0.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyDelete), Handler: cmdHDel},
+		{Name: "hincrby", Since: "2.0.0", Arity: 4, Flags: update, KeySpecs: one(rw), Handler: cmdHIncrBy},
+		{Name: "hincrbyfloat", Since: "2.6.0", Arity: 4, Flags: update, KeySpecs: one(rw), Handler: cmdHIncrByFloat},
+	}
+	for _, r := range rows {
+		r.Group, r.Categories = "hash", CatHash
+	}
+	return rows
+}
+
+// field returns the value of a field; h may be nil.
+func field(h *keyspace.Hash, name []byte) ([]byte, bool) {
+	if h == nil {
+		return nil, false
+	}
+	return h.Get(name)
+}
+
+// size is the number of fields; h may be nil.
+func size(h *keyspace.Hash) int {
+	if h == nil {
+		return 0
+	}
+	return h.Len()
+}
+
+func cmdHGet(c *Ctx) {
+	if h, ok := c.readHash(c.Args[1]); ok {
+		c.bulkOrNull(field(h, c.Args[2]))
+	}
+}
+
+func cmdHMGet(c *Ctx) {
+	h, ok := c.readHash(c.Args[1])
+	if !ok {
+		return
+	}
+	c.Out.Array(len(c.Args) - 2)
+	for _, name := range c.Args[2:] {
+		c.bulkOrNull(field(h, name))
+	}
+}
+
+func cmdHGetAll(c *Ctx) {
+	h, ok := c.readHash(c.Args[1])
+	if !ok {
+		return
+	}
+	c.Out.Map(size(h))
+	if h != nil {
+		h.Each(func(name, value []byte) bool {
+			c.Out.Bulk(name)
+			c.Out.Bulk(value)
+			return true
+		})
+	}
+}
+
+func cmdHKeys(c *Ctx) {
+	hashColumn(c, func(name, _ []byte) []byte { return name })
+}
+
+func cmdHVals(c *Ctx) {
+	hashColumn(c, func(_, value []byte) []byte { return value })
+}
+
+func hashColumn(c *Ctx, column func(name, value []byte) []byte) {
+	h, ok := c.readHash(c.Args[1])
+	if !ok {
+		return
+	}
+	c.Out.Array(size(h))
+	if h != nil {
+		h.Each(func(name, value []byte) bool {
+			c.Out.Bulk(column(name, value))
+			return true
+		})
+	}
+}
+
+func cmdHLen(c *Ctx) {
+	if h, ok := c.readHash(c.Args[1]); ok {
+		c.Out.Int(int64(size(h)))
+	}
+}
+
+func cmdHStrLen(c *Ctx) {
+	if h, ok := c.readHash(c.Args[1]); ok {
+		value, _ := field(h, c.Args[2])
+		c.Out.Int(int64(len(value)))
+	}
+}
+
+func cmdHExists(c *Ctx) {
+	if h, ok := c.readHash(c.Args[1]); ok {
+		_, found := field(h, c.Args[2])
+		c.boolInt(found)
+	}
+}
+
+func cmdHSet(c *Ctx) {
+	if added, ok := setFields(c); ok {
+		c.Out.Int(int64(added))
+	}
+}
+
+func cmdHMSet(c *Ctx) {
+	if _, ok := setFields(c); ok {
+		c.Out.OK()
+	}
+}
+
+// setFields sets the fields of HSET and HMSET and returns how many are new. When
+// ok is false an error has been answered.
+func setFields(c *Ctx) (added int, ok bool) {
+	if len(c.Args)%2 != 0 {
+		c.Error(wrongArity(c.Cmd))
+		return 0, false
+	}
+	key := c.Args[1]
+	if _, ok = c.writeHash(key); !ok {
+		return 0, false
+	}
+	h, err := c.db().HashForWrite(key)
+	if err != nil {
+		c.WrongType()
+		return 0, false
+	}
+	for i := 2; i < len(c.Args); i += 2 {
+		if h.Set(c.Args[i], c.Args[i+1]) {
+			added++
+		}
+	}
+	c.EffectSelf()
+	c.Changed(EventHash, "hset", key)
+	return added, true
+}
+
+// setField sets one field of the hash at key, which may be absent, and records it.
+func (c *Ctx) setField(key, name, value []byte, event string) {
+	h, err := c.db().HashForWrite(key)
+	if err != nil {
+		c.WrongType()
+		return
+	}
+	h.Set(name, value)
+	c.Effect(wordHSET, key, name, value)
+	c.Changed(EventHash, event, key)
+}
+
+func cmdHSetNX(c *Ctx) {
+	key, name := c.Args[1], c.Args[2]
+	h, ok := c.writeHash(key)
+	if !ok {
+		return
+	}
+	if _, found := field(h, name); found {
+		c.Out.Int(0)
+		return
+	}
+	c.setField(key, name, c.Args[3], "hset")
+	c.Out.Int(1)
+}
+
+func cmdHDel(c *Ctx) {
+	key := c.Args[1]
+	h, ok := c.writeHash(key)
+	if !ok {
+		return
+	}
+	if h == nil {
+		c.Out.Int(0)
+		return
+	}
+	effect := c.beginEffect(wordHDEL, key)
+	for _, name := range c.Args[2:] {
+		if h.Del(name) {
+			effect = append(effect, name)
+		}
+	}
+	n := len(effect) - 2
+	c.endEffect(effect, n > 0)
+	if n > 0 {
+		c.Changed(EventHash, "hdel", key)
+		if c.db().DeleteIfEmpty(key) {
+			c.event(EventGeneric, "del", key)
+		}
+	}
+	c.Out.Int(int64(n))
+}
+
+func cmdHIncrBy(c *Ctx) {
+	key, name := c.Args[1], c.Args[2]
+	by, ok := c.Int(3)
+	if !ok {
+		return
+	}
+	h, ok := c.writeHash(key)
+	if !ok {
+		return
+	}
+	var n int64
+	value, found := field(h, name)
+	if found {
+		if n, ok = resp.ParseInt(value); !ok {
+			c.Error("ERR hash value is not an integer")
+			return
+		}
+	}
+	sum := n + by
+	if (sum < n) != (by < 0) {
+		c.Error(ErrOverflow)
+		return
+	}
+	c.setField(key, name, c.digits(sum), "hincrby")
+	c.Out.Int(sum)
+}
+
+func cmdHIncrByFloat(c *Ctx) {
+	key, name := c.Args[1], c.Args[2]
+	by, ok := c.LongDouble(3)
+	if !ok {
+		return
+	}
+	if _, finite := by.Add(resp.LongDouble{}); !finite {
+		c.Error("ERR value is NaN or Infinity")
+		return
+	}
+	h, ok := c.writeHash(key)
+	if !ok {
+		return
+	}
+	var x resp.LongDouble
+	value, found := field(h, name)
+	if found {
+		if x, ok = resp.ParseLongDouble(value); !ok {
+			c.Error("ERR hash value is not a float")
+			return
+		}
+	}
+	sum, ok := x.Add(by)
+	if !ok {
+		c.Error(ErrNaN)
+		return
+	}
+	text := sum.Append(c.number[:0])
+	c.setField(key, name, text, "hincrbyfloat")
+	c.Out.Bulk(text)
+}
+
+func cmdHScan(c *Ctx) {
+	cursor, ok := c.parseCursor(2)
+	if !ok {
+		return
+	}
+	h, ok := c.readHash(c.Args[1])
+	if !ok {
+		return
+	}
+	if h == nil {
+		c.beginScan().endScan(0)
+		return
+	}
+	so := scanOptions{cursor: cursor}
+	if !so.parse(c, 3, false) {
+		return
+	}
+	s := c.beginScan()
+	next := h.Scan(so.cursor, so.count, func(name, value []byte) {
+		if so.match(name) {
+			s.n += 2
+			c.Out.Bulk(name)
+			c.Out.Bulk(value)
+		}
+	})
+	s.endScan(next)
+}
+
+func cmdHRandField(c *Ctx) {
+	if len(c.Args) == 2 {
+		h, ok := c.readHash(c.Args[1])
+		if !ok {
+			return
+		}
+		if h == nil {
+			c.Out.Null()
+			return
+		}
+		name, _, _ := h.Random(c.rng())
+		c.Out.Bulk(name)
+		return
+	}
+	count, ok := c.IntRange(2, -math.MaxInt64, math.MaxInt64,
+		"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
+	if !ok {
+		return
+	}
+	values := len(c.Args) == 4
+	switch {
+	case len(c.Args) > 4 || values && !EqualFold(c.Args[3], "WITHVALUES"):
+		c.SyntaxError()
+		return
+	case values && (count < -math.MaxInt64/2 || count > math.MaxInt64/2):
+		c.Error(ErrOutOfRange)
+		return
+	}
+	h, ok := c.readHash(c.Args[1])
+	if !ok {
+		return
+	}
+	if h == nil || count == 0 {
+		c.Out.Array(0)
+		return
+	}
+	randomFields(c, h, count, values)
+}
+
+// randomFields answers count different fields, or -count independent picks.
+func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool) {
+	start := len(c.Out.B)
+	header := func(n int64) {
+		if values && c.Out.Proto < 3 {
+			n *= 2
+		}
+		c.Out.Array(int(n))
+	}
+	tooBig := false
+	write := func(name, value []byte) bool {
+		if values && c.Out.Proto >= 3 {
+			c.Out.Array(2)
+		}
+		c.Out.Bulk(name)
+		if values {
+			c.Out.Bulk(value)
+		}
+		tooBig = count < 0 && len(c.Out.B)-start > MaxString
+		return !tooBig
+	}
+	switch {
+	case count < 0:
+		header(-count)
+		h.RandomRepeat(c.rng(), int(-count), write)
+	case count >= int64(h.Len()):
+		header(int64(h.Len()))
+		h.Each(write)
+	default:
+		header(count)
+		h.RandomDistinct(c.rng(), int(count), write)
+	}
+	if tooBig {
+		// Repeated picks can ask for more than there is: without a limit a short
+		// request would take all of the node's memory.
+		c.Out.B = c.Out.B[:start]
+		c.Error("ERR reply exceeds maximum allowed size (proto-max-bulk-len)")
+	}
+}

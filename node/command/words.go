@@ -1,0 +1,32 @@
+package command
+
+// Words of effects, kept as bytes so that recording one allocates nothing.
+var (
+	wordDEL       = []byte("DEL")
+	wordSET       = []byte("SET")
+	wordMSET      = []byte("MSET")
+	wordHSET      = []byte("HSET")
+	wordCOPY      = []byte("COPY")
+	wordDB        = []byte("DB")
+	wordREPLACE   = []byte("REPLACE")
+	wordHDEL      = []byte("HDEL")
+	wordPXAT      = []byte("PXAT")
+	wordKEEPTTL   = []byte("KEEPTTL")
+	wordPEXPIREAT = []byte("PEXPIREAT")
+	wordPERSIST   = []byte("PERSIST")
+	wordRENAME    = []byte("RENAME")
+	wordFLUSHDB   = []byte("FLUSHDB")
+	wordFLUSHALL  = []byte("FLUSHALL")
+)
+
+// The tips of rows: hints for clients of a cluster, in Redis's words.
+const (
+	TipNondeterministic = "nondeterministic_output"
+	TipAnyOrder         = "nondeterministic_output_order"
+	TipAllShards        = "request_policy:all_shards"
+	TipMultiShard       = "request_policy:multi_shard"
+	TipSpecial          = "request_policy:special"
+	TipAllSucceeded     = "response_policy:all_succeeded"
+	TipAggSum           = "response_policy:agg_sum"
+	TipAggMin           = "response_policy:agg_min"
+)
