@@ -1,0 +1,56 @@
+// Package rdb reads and writes Redis's RDB files: the content of a keyspace in
+// one stream. It writes version 10, which a stock redis-server 7.0 loads, and
+// reads versions 1 to 12 (Redis up to 8.0, Valkey up to 8.x). A file of a newer
+// version is refused before anything of it is read, with ErrNewerVersion.
+//
+// Files are untrusted. Every length is checked against what is left of the file
+// before memory is set aside for it, and where the file's size is not known,
+// memory grows only as bytes arrive. A value is held once, as the file has it or
+// unpacked, next to the keyspace it goes into; hashes in their plain form stream
+// field by field. The file's CRC is checked before Load reports success.
+//
+// # Layout
+//
+// As Redis defines it in src/rdb.h and src/rdb.c, and for the packed forms in
+// src/listpack.c, src/ziplist.c and src/zipmap.c:
+//
+//	file     = "REDIS", version as 4 decimal digits, record..., 0xff, CRC
+//	CRC      = u64: CRC-64 (Jones) of everything before it; 0: not computed;
+//	           absent below version 5
+//	record   = 0xfa string string            aux field: name, value
+//	         | 0xfe length                   the records that follow are of this database
+//	         | 0xfb length length            its number of keys, and of keys with an expiry
+//	         | 0xf4 length length length     cluster slot, keys, expires (from 7.4): skipped
+//	         | prefix... type key value
+//	         | 0xf5, 0xf6                    functions: refused, they are data Redoubt does not keep
+//	         | 0xf7                          a module's data: refused
+//	prefix   = 0xfc i64                      expiry of the next key, Unix milliseconds
+//	         | 0xfd i32                      expiry of the next key, Unix seconds
+//	         | 0xf8 length | 0xf9 u8         its idle time or access frequency: skipped
+//	type     = u8, see below
+//	key      = string
+//
+// Fixed-size integers are little-endian, unlike those inside lengths:
+//
+//	length   = 00nnnnnn | 01nnnnnn u8 | 0x80 u32 | 0x81 u64, big-endian
+//	string   = length, bytes
+//	         | 0xc0 i8 | 0xc1 i16 | 0xc2 i32 the integer in decimal
+//	         | 0xc3 length length bytes      LZF: compressed length, length, block
+//
+// Values by type:
+//
+//	 0  string                string
+//	 4  hash                  length, then field and value as strings
+//	 9  hash, zipmap          string that holds a zipmap    (Redis before 2.6)
+//	13  hash, ziplist         string that holds a ziplist   (before 7.0)
+//	16  hash, listpack        string that holds a listpack
+//
+// Other types are refused by name with ErrUnsupported: a file is loaded whole or
+// not at all. A data type has one file here with its reader and writer, and a
+// row in valueReaders.
+//
+// # Aux fields
+//
+// Save writes redis-ver, redis-bits, ctime and used-mem as Redis does, then what
+// the caller adds. Redis ignores names that it does not know.
+package rdb

@@ -1,0 +1,53 @@
+package rdb
+
+import (
+	"fmt"
+
+	"github.com/redoubtdb/redoubt/node/keyspace"
+)
+
+// Value types of the format that Redoubt keeps.
+const (
+	typeString       = 0
+	typeHash         = 4
+	typeHashZipmap   = 9
+	typeHashZiplist  = 13
+	typeHashListpack = 16
+)
+
+// valueReaders read the value of d.key and put it into d.db. Each data type has
+// its reader and its writer in a file of its own.
+var valueReaders = map[byte]func(d *decoder, typ byte) error{
+	typeString:       (*decoder).string,
+	typeHash:         (*decoder).hash,
+	typeHashZipmap:   (*decoder).packedHash,
+	typeHashZiplist:  (*decoder).packedHash,
+	typeHashListpack: (*decoder).packedHash,
+}
+
+// valueWriters write key and value of a record of their type.
+var valueWriters = map[keyspace.Type]func(e *encoder, key []byte, ref keyspace.Ref){
+	keyspace.TypeString: (*encoder).string,
+	keyspace.TypeHash:   (*encoder).hash,
+}
+
+// What the types are called that are refused.
+var otherTypes = map[byte]string{
+	1: "a list", 10: "a list", 14: "a list", 18: "a list",
+	2: "a set", 11: "a set", 20: "a set",
+	3: "a sorted set", 5: "a sorted set", 12: "a sorted set", 17: "a sorted set",
+	15: "a stream", 19: "a stream", 21: "a stream",
+	6: "a module's value", 7: "a module's value",
+	22: "a hash with expiring fields", 23: "a hash with expiring fields",
+	24: "a hash with expiring fields", 25: "a hash with expiring fields",
+}
+
+func unsupportedType(typ byte) error {
+	name, ok := otherTypes[typ]
+	if !ok {
+		return fmt.Errorf("%w: unknown value type %d", ErrCorrupt, typ)
+	}
+	return fmt.Errorf("%w: %s (type %d), which this redoubt does not keep; "+
+		"delete the key where the file comes from and save again, or load the file with a newer redoubt",
+		ErrUnsupported, name, typ)
+}
