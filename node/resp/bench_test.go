@@ -137,3 +137,20 @@ func BenchmarkWriter(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLongDouble is the arithmetic of an INCRBYFLOAT: of a usual number, and
+// of the slowest that can be sent.
+func BenchmarkLongDouble(b *testing.B) {
+	for name, text := range map[string]string{
+		"usual":  "10.5",
+		"large":  "1.1e4932",
+		"small":  "1.1e-4931",
+		"digits": "0." + strings.Repeat("123456789", 560),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				addText(text, "0.1")
+			}
+		})
+	}
+}
