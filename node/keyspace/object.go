@@ -61,8 +61,6 @@ func (b *box) setExpire(at int64) {
 	b.expire = at
 }
 
-func asHeader(o Object) *header { return &o.base().header }
-
 func newBigString(home *account, flags uint8, size int) *bigString {
 	s := &bigString{box: box{header: header{flags: flagBoxed | flags}, typ: TypeString, home: home}}
 	s.b = make([]byte, size)

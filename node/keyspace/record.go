@@ -15,6 +15,8 @@ import (
 //   - The garbage collector takes an object's pointer map from its allocation, not
 //     from the type of the pointer to it, so a slot of type *header keeps boxes
 //     and all they point to alive, and is free to skip what is inside a byte slice.
+//   - No pointer behind the end of an allocation is ever formed, not even for an
+//     empty slice (header.slice).
 //   - Inline records are written by this file only, so their lengths can be trusted.
 
 // inlineMax is the longest string value kept inside its record, in bytes.
@@ -70,9 +72,11 @@ func (h *header) typ() Type {
 	return TypeString
 }
 
-// slice is n bytes of an inline record from off on.
+// slice is n bytes of an inline record from off on. It is cut from a slice that begins
+// with the record: an empty value at the very end must not become a pointer behind
+// the allocation, which would keep a foreign object alive or point to a freed one.
 func (h *header) slice(off, n int) []byte {
-	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(h), off)), n)
+	return unsafe.Slice((*byte)(unsafe.Pointer(h)), off+n)[off:]
 }
 
 // lenAt reads the uvarint at off and returns it with the offset behind it.
