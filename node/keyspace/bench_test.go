@@ -99,6 +99,17 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
+// BenchmarkLookupCached is the work of a look-up without the cache misses.
+func BenchmarkLookupCached(b *testing.B) {
+	db := filled(1000)
+	buf := make([]byte, 0, 16)
+	for i := range b.N {
+		if _, ok := db.Lookup(key16(buf, i%1000)); !ok {
+			b.Fatal("missing")
+		}
+	}
+}
+
 func BenchmarkLookupGoMap(b *testing.B) {
 	const n = 1_000_000
 	m := make(map[string][]byte)

@@ -104,7 +104,7 @@ func weigh(h *header) int64 {
 		return int64(allocSize(h.inlineLen()))
 	}
 	if h.typ() == TypeString {
-		s := h.object().(*bigString)
+		s := h.bigString()
 		return int64(allocSize(int(unsafe.Sizeof(*s))) + allocSize(cap(s.b)) + allocSize(cap(s.key)))
 	}
 	hash := h.object().(*Hash)

@@ -114,7 +114,7 @@ func (db *DB) Rename(src, dst []byte) bool {
 	if h.boxed() {
 		h.box().setKey(dst)
 	} else {
-		h = h.copyInline(dst)
+		h = newString(&db.ks.detached, h.flags, dst, h.str(), h.expireAt())
 	}
 	db.put(hashOf(dst), h)
 	return true
@@ -128,8 +128,8 @@ func (db *DB) CopyTo(to *DB, src, dst []byte) bool {
 		return false
 	}
 	h := *slot
-	if !h.boxed() {
-		to.put(hashOf(dst), h.copyInline(dst))
+	if h.typ() == TypeString {
+		to.put(hashOf(dst), newString(&to.ks.detached, h.flags, dst, h.str(), h.expireAt()))
 		return true
 	}
 	c := h.object().clone(&to.ks.detached).base()
@@ -231,12 +231,4 @@ func (db *DB) swapRecord(hash uint64, slot **header, h *header) {
 	} else {
 		db.mem += int64(h.memory())
 	}
-}
-
-// copyInline is a copy of an inline record under another key.
-func (h *header) copyInline(key []byte) *header {
-	v := h.str()
-	c := newInline(h.flags&^flagExpire, key, len(v), h.expireAt())
-	copy(c.str(), v)
-	return c
 }

@@ -154,18 +154,24 @@ func TestSetObject(t *testing.T) {
 	db.SetStringExpireAt([]byte("k"), []byte("old"), 5, FormAuto)
 	db.SetObject([]byte("k"), h)
 	ref, _ := db.Lookup([]byte("k"))
-	if ref.Hash() != h || ref.ExpireAt() != NoExpire || ref.Object() != Object(h) {
+	if o := ref.Object(); ref.Hash() != h || ref.ExpireAt() != NoExpire || o != Object(h) ||
+		o.Type() != TypeHash || o.MemoryUsed() != ref.MemoryUsed() {
 		t.Error("the hash is not what the key holds")
 	}
 	checkKeyspace(t, ks)
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("one object under two keys was accepted")
-			}
+	for what, misuse := range map[string]func(){
+		"one object under two keys": func() { db.SetObject([]byte("other"), h) },
+		"Str of a hash":             func() { ref.Str() },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error(what, "was accepted")
+				}
+			}()
+			misuse()
 		}()
-		db.SetObject([]byte("other"), h)
-	}()
+	}
 	db.Delete([]byte("k"))
 	db.SetObject([]byte("other"), h)
 	if ref, _ := db.Lookup([]byte("other")); ref.Hash() != h || string(ref.Key()) != "other" {

@@ -65,11 +65,11 @@ func (db *DB) KeyDigest(key []byte) (Digest, bool) {
 }
 
 func (d *digester) record(db int, h *header) [digestSize]byte {
-	if h.boxed() && h.typ() != TypeString {
-		content := h.object().content(d)
-		return d.sum(db, h, content[:])
+	if h.typ() == TypeString {
+		return d.sum(db, h, h.str())
 	}
-	return d.sum(db, h, h.str())
+	content := h.object().content(d)
+	return d.sum(db, h, content[:])
 }
 
 func (d *digester) sum(db int, h *header, value []byte) [digestSize]byte {
@@ -102,8 +102,6 @@ func (d *digester) long(b []byte) (out [digestSize]byte) {
 	d.h.Sum(out[:0])
 	return out
 }
-
-func (s *bigString) content(d *digester) [digestSize]byte { return d.finish(nil, nil, s.b) }
 
 func (h *Hash) content(d *digester) [digestSize]byte {
 	var s sum

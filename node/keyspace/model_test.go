@@ -57,7 +57,7 @@ func (m model) check(t failer, ks *Keyspace) {
 				t.Fatalf("db %d: key %q: found %v, want %v", i, k, ok, v)
 			}
 			if v.typ == TypeString {
-				if string(ref.Str()) != v.str || ref.Hash() != nil {
+				if string(ref.Str()) != v.str || ref.Hash() != nil || ref.Object() != nil {
 					t.Fatalf("db %d: key %q: value of %d bytes, want %d", i, k, len(ref.Str()), len(v.str))
 				}
 				continue
@@ -132,7 +132,8 @@ func (s *machine) db(t *rapid.T) (*DB, map[string]modelValue, int) {
 
 func TestKeyspaceAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := &machine{ks: New(Config{Databases: 3, HashMaxListpackEntries: 6, HashMaxListpackValue: 10})}
+		longest := rapid.SampledFrom([]int{10, 300, 50_000}).Draw(t, "listpack value")
+		s := &machine{ks: New(Config{Databases: 3, HashMaxListpackEntries: 6, HashMaxListpackValue: longest})}
 		s.m = model{{}, {}, {}}
 		t.Repeat(map[string]func(*rapid.T){
 			"":        func(t *rapid.T) { s.m.check(t, s.ks) },
@@ -318,7 +319,7 @@ func (s *machine) hashSet(t *rapid.T) {
 	for range n {
 		f := rapid.SliceOfN(rapid.ByteRange('a', 'e'), 0, 2).Draw(t, "field")
 		v := genShort.Draw(t, "val")
-		if rapid.IntRange(0, 19).Draw(t, "long") == 0 {
+		if rapid.IntRange(0, 9).Draw(t, "long") == 9 {
 			v = genVal.Draw(t, "longval")
 		}
 		_, exists := old.hash[string(f)]
@@ -344,7 +345,10 @@ func (s *machine) hashDel(t *rapid.T) {
 	h := ref.Hash()
 	for range rapid.IntRange(1, 5).Draw(t, "fields") {
 		f := rapid.SliceOfN(rapid.ByteRange('a', 'e'), 0, 2).Draw(t, "field")
-		_, exists := old.hash[string(f)]
+		want, exists := old.hash[string(f)]
+		if v, ok := h.Get(f); ok != exists || string(v) != want {
+			t.Fatalf("hget: %q, %v, want %q, %v", v, ok, want, exists)
+		}
 		if got := h.Del(f); got != exists {
 			t.Fatalf("hdel: %v, want %v", got, exists)
 		}

@@ -2,7 +2,7 @@ package keyspace
 
 import "unsafe"
 
-// Object is a value that is not a short string. Every implementation lives in this
+// Object is a value that is not a string. Every implementation lives in this
 // package and begins with a box, because records, accounting and digests must
 // know it. An object is in at most one database, under one key.
 type Object interface {
@@ -10,7 +10,7 @@ type Object interface {
 	Type() Type
 	// Encoding is what OBJECT ENCODING of redis-server 7.0 says for such a value.
 	Encoding() string
-	// Len is the number of elements, or bytes of a string.
+	// Len is the number of elements.
 	Len() int
 	// MemoryUsed estimates the bytes the value occupies.
 	MemoryUsed() int64
@@ -62,7 +62,7 @@ func (b *box) setExpire(at int64) {
 }
 
 func newBigString(home *account, flags uint8, size int) *bigString {
-	s := &bigString{box: box{header: header{flags: flagBoxed | flags}, typ: TypeString, home: home}}
+	s := &bigString{box: box{header: header{flags: flagBoxed | flags&formFlags}, typ: TypeString, home: home}}
 	s.b = make([]byte, size)
 	s.settle(s.weigh())
 	return s
@@ -70,16 +70,6 @@ func newBigString(home *account, flags uint8, size int) *bigString {
 
 func (s *bigString) weigh() int64 {
 	return int64(allocSize(int(unsafe.Sizeof(*s))) + allocSize(cap(s.b)) + allocSize(len(s.key)))
-}
-
-func (s *bigString) Len() int { return len(s.b) }
-
-func (s *bigString) Encoding() string { return "raw" }
-
-func (s *bigString) clone(home *account) Object {
-	c := newBigString(home, s.flags&(flagRaw|flagText), len(s.b))
-	copy(c.b, s.b)
-	return c
 }
 
 // growStep is where doubling a string that is appended to ends; Redis's limit too.

@@ -54,11 +54,13 @@ func (h *header) hasExpire() bool { return h.flags&flagExpire != 0 }
 
 func (h *header) box() *box { return (*box)(unsafe.Pointer(h)) }
 
-// object is the boxed value. A new data type gets a case here.
+// bigString is the record as the long string that it is.
+func (h *header) bigString() *bigString { return (*bigString)(unsafe.Pointer(h)) }
+
+// object is the value of a record of any type but string. A new data type gets a
+// case here.
 func (h *header) object() Object {
 	switch h.box().typ {
-	case TypeString:
-		return (*bigString)(unsafe.Pointer(h))
 	case TypeHash:
 		return (*Hash)(unsafe.Pointer(h))
 	}
@@ -122,7 +124,7 @@ func (h *header) inlineValue() (off, n int) {
 // str is the value of a record of type string.
 func (h *header) str() []byte {
 	if h.boxed() {
-		return (*bigString)(unsafe.Pointer(h)).b
+		return h.bigString().b
 	}
 	off, n := h.inlineValue()
 	return h.slice(off, n)
@@ -161,6 +163,9 @@ func inlineTail(n int, at int64) int {
 	return uvarintLen(n) + n
 }
 
+// formFlags are the flags that outlive a copy; the others follow from the shape.
+const formFlags = flagRaw | flagText
+
 // newInline makes an inline record whose value is n zero bytes.
 func newInline(flags uint8, key []byte, n int, at int64) *header {
 	head := 1 + uvarintLen(len(key))
@@ -168,7 +173,7 @@ func newInline(flags uint8, key []byte, n int, at int64) *header {
 	h := (*header)(unsafe.Pointer(unsafe.SliceData(b)))
 	binary.PutUvarint(b[1:], uint64(len(key)))
 	copy(b[head:], key)
-	h.setTail(flags, head+len(key), n, at)
+	h.setTail(flags&formFlags, head+len(key), n, at)
 	return h
 }
 

@@ -74,8 +74,6 @@ func (db *DB) KeyRedisDigest(key []byte) [20]byte {
 // xorDigest adds the digest of a part, as unordered data.
 func (d *redisDigest) xorDigest(part redisDigest) { d.xor(part[:]) }
 
-func (s *bigString) redisContent(d *redisDigest) { d.mix(s.b) }
-
 func (h *Hash) redisContent(d *redisDigest) {
 	h.Each(func(field, value []byte) bool {
 		var e redisDigest

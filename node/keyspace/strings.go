@@ -146,7 +146,7 @@ func (db *DB) resizeString(hash uint64, slot **header, n int) []byte {
 	h := *slot
 	at := h.expireAt()
 	if h.boxed() {
-		s := h.object().(*bigString)
+		s := h.bigString()
 		s.flags = s.flags&^flagText | flagRaw
 		s.resize(n)
 		return s.b

@@ -52,14 +52,17 @@ func (t *table) random(rng *rand.Rand) *header {
 			return b.nth(i)
 		}
 	}
-	var found *header
-	start := rng.Uint64N(t.n)
-	for i := uint64(0); found == nil; i++ {
-		if b := t.at((start + i) % t.n); b.used() > 0 {
-			found = b.nth(rng.IntN(b.chainLen()))
-		}
+	return t.randomFrom(rng.Uint64N(t.n), rng)
+}
+
+// randomFrom picks a record of the first bucket from start on that has one.
+func (t *table) randomFrom(start uint64, rng *rand.Rand) *header {
+	b := t.at(start)
+	for b.used() == 0 {
+		start = (start + 1) % t.n
+		b = t.at(start)
 	}
-	return found
+	return b.nth(rng.IntN(b.chainLen()))
 }
 
 func (b *bucket) chainLen() int {
