@@ -1,0 +1,184 @@
+package etcdfence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redoubtdb/redoubt/wal"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Candidate is who campaigns.
+type Candidate struct {
+	NodeID  string
+	Address string // where clients will reach it, host:port
+	AZ      string
+}
+
+// ballot is what etcd holds of a shard as far as a campaign depends on it.
+type ballot struct {
+	sealed  *sealedAt  // nil: not initialized
+	leader  *Leader    // nil: nobody
+	applied *wal.Entry // head entry the candidate applied last, nil when absent
+	next    bool       // the head holds an entry after that
+}
+
+// mayLead decides whether a candidate that has applied the log up to applied
+// may lead: nil, or why not.
+func mayLead(b ballot, applied wal.Position) error {
+	if b.sealed == nil {
+		return ErrNotInitialized
+	}
+	if b.leader != nil {
+		return fmt.Errorf("%w: node %s, epoch %d", ErrLeaderExists, b.leader.NodeID, b.leader.Epoch)
+	}
+	switch err := onLog(applied, b.sealed.Sealed, b.applied); {
+	case errors.Is(err, ErrTrimmed):
+		return fmt.Errorf("%w: applied %d, sealed up to %d", ErrNotCaughtUp, applied.Seq, b.sealed.Seq)
+	case err != nil:
+		return err
+	case b.next:
+		return fmt.Errorf("%w: applied %d, the log goes on", ErrNotCaughtUp, applied.Seq)
+	}
+	return nil
+}
+
+// Campaign makes c the shard's leader, if nobody is and c has applied the whole
+// log. Errors: ErrLeaderExists, ErrNotCaughtUp (follow on and try again),
+// ErrDiverged, ErrNotInitialized, wal.ErrEpoch when EpochBase is too low for
+// the log, or ctx's. Whatever goes wrong, etcd is told to end the lease.
+//
+// A returned term owns the shard and its tail is applied; the caller appends
+// the epoch's opening entry before it serves, and must Close or Resign.
+func (s *Shard) Campaign(ctx context.Context, c Candidate, applied wal.Position) (*Term, error) {
+	b, err := s.readBallot(ctx, applied)
+	if err != nil {
+		return nil, fmt.Errorf("campaign: %w", err)
+	}
+	if err := mayLead(b, applied); err != nil {
+		return nil, fmt.Errorf("campaign: %w", err)
+	}
+	l, err := s.grant(ctx, s.o.LeaseTTL)
+	if err != nil {
+		return nil, fmt.Errorf("campaign: %w", err)
+	}
+	t, err := s.elect(ctx, c, applied, b, l)
+	if err != nil {
+		// ctx may be what ended the campaign; the lease still has to go.
+		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.ttl)
+		defer cancel()
+		if rerr := s.revoke(rctx, l.id); rerr != nil {
+			s.log.Warn("a lost campaign's lease stays until it expires", "ttl", l.ttl, "err", rerr)
+		}
+		return nil, fmt.Errorf("campaign: %w", err)
+	}
+	return t, nil
+}
+
+// elect votes until the outcome is known.
+func (s *Shard) elect(ctx context.Context, c Candidate, applied wal.Position, b ballot, l lease) (*Term, error) {
+	if margin(s.o.DriftMargin, l.ttl) >= l.ttl {
+		return nil, fmt.Errorf("drift margin %v leaves nothing of a lease of %v", s.o.DriftMargin, l.ttl)
+	}
+	value := mustJSON(Leader{NodeID: c.NodeID, Address: c.Address, AZ: c.AZ})
+	var wait backoff
+	for {
+		// Measured before leading, so that a new leader is not held up by it;
+		// that sealed has not moved since is part of the transaction.
+		head, err := s.headSizes(ctx, b.sealed.Seq, applied.Seq)
+		switch {
+		case err == nil:
+			b, err = s.vote(ctx, s.campaignTxn(applied, b.sealed.rev, value, l.id), applied, &wait)
+		case errors.Is(err, ErrTrimmed):
+			b, err = s.readBallot(ctx, applied)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if b.leader != nil && b.leader.LeaseID == int64(l.id) {
+			// Only a leader trims, so the head is still the one measured.
+			return s.won(c, applied, b, l, head)
+		}
+		if err := mayLead(b, applied); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// vote sends the campaign's transaction once and returns what the shard looks
+// like after it, whoever leads it then.
+func (s *Shard) vote(ctx context.Context, txn clientv3.Op, applied wal.Position, wait *backoff) (ballot, error) {
+	resp, err := s.do(ctx, "campaign", requestTimeout, txn)
+	switch {
+	case err == nil:
+		return s.ballotOf(resp)
+	case permanent(err):
+		return ballot{}, err
+	}
+	s.log.Debug("outcome of campaign unknown, asking", "err", err)
+	if cause := sleep(ctx, wait.next()); cause != nil {
+		return ballot{}, cause
+	}
+	return s.readBallot(ctx, applied)
+}
+
+func (s *Shard) campaignTxn(applied wal.Position, sealedRev int64, value string, id clientv3.LeaseID) clientv3.Op {
+	return clientv3.OpTxn(
+		[]clientv3.Cmp{
+			clientv3.Compare(clientv3.CreateRevision(s.k.leader), "=", 0),
+			clientv3.Compare(clientv3.ModRevision(s.k.sealed), "=", sealedRev),
+			clientv3.Compare(clientv3.CreateRevision(s.k.entry(applied.Seq+1)), "=", 0),
+		},
+		append([]clientv3.Op{clientv3.OpPut(s.k.leader, value, clientv3.WithLease(id))}, s.ballotGets(applied)...),
+		s.ballotGets(applied))
+}
+
+func (s *Shard) ballotGets(applied wal.Position) []clientv3.Op {
+	return []clientv3.Op{
+		clientv3.OpGet(s.k.sealed), clientv3.OpGet(s.k.leader),
+		clientv3.OpGet(s.k.entry(applied.Seq)),
+		clientv3.OpGet(s.k.entry(applied.Seq+1), clientv3.WithKeysOnly()),
+	}
+}
+
+func (s *Shard) readBallot(ctx context.Context, applied wal.Position) (ballot, error) {
+	resp, err := s.read(ctx, s.ballotGets(applied)...)
+	if err != nil {
+		return ballot{}, err
+	}
+	return s.ballotOf(resp)
+}
+
+// ballotOf decodes the answers to ballotGets, which end the response.
+func (s *Shard) ballotOf(resp *clientv3.TxnResponse) (b ballot, err error) {
+	i := len(resp.Responses) - 4
+	if b.sealed, b.leader, err = s.pointers(kvOf(resp, i), kvOf(resp, i+1)); err != nil {
+		return b, err
+	}
+	if kv := kvOf(resp, i+2); kv != nil {
+		if b.applied, err = s.header(kv); err != nil {
+			return b, err
+		}
+	}
+	b.next = kvOf(resp, i+3) != nil
+	return b, nil
+}
+
+// won starts the term that a campaign has won.
+func (s *Shard) won(c Candidate, applied wal.Position, b ballot, l lease, head headIndex) (*Term, error) {
+	epoch := b.leader.Epoch
+	if epoch <= applied.Epoch {
+		return nil, fmt.Errorf("%w: won epoch %d after %v; the shard was initialized with epoch base %d",
+			wal.ErrEpoch, epoch, applied, b.sealed.EpochBase)
+	}
+	limit := l.sent.Add(l.ttl - margin(s.o.DriftMargin, l.ttl))
+	if passed(s.o.Now(), limit) {
+		return nil, fmt.Errorf("%w: the campaign took longer than the lease of %v", ErrLeaseLost, l.ttl)
+	}
+	t := newTerm(s, l, epoch, applied, *b.sealed, head, limit)
+	s.log.Info("won the shard", "node", c.NodeID, "epoch", epoch, "tail", applied.Seq, "lease", l.ttl,
+		"took", s.o.Now().Sub(l.sent).Round(time.Millisecond))
+	return t, nil
+}

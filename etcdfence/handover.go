@@ -1,0 +1,118 @@
+package etcdfence
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/redoubtdb/redoubt/wal"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// handoverTTL is how long a request for a hand-over stands: long enough to
+// drain a primary, short enough to be forgotten when nobody hears it.
+const handoverTTL = 10 * time.Second
+
+// RequestHandover asks the shard's present leader to give up the shard, to node
+// h.To or to whoever is first. The request is bound to the leader's epoch: the
+// next leader does not take it for its own. It stands for a few seconds and is
+// withdrawn by time only. ErrNoLeader when nobody leads; asking for the node
+// that leads already does nothing.
+func (s *Shard) RequestHandover(ctx context.Context, h Handover) error {
+	st, err := s.State(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("request hand-over: %w", err)
+	case st.Leader == nil:
+		return fmt.Errorf("request hand-over: %w", ErrNoLeader)
+	case st.Leader.NodeID == h.To:
+		return nil
+	}
+	h.Epoch, h.Time = st.Leader.Epoch, time.Now().UTC()
+	var resp *clientv3.TxnResponse
+	err = s.retry(ctx, "request hand-over", func() error {
+		l, err := s.grant(ctx, handoverTTL)
+		if err != nil {
+			return err
+		}
+		resp, err = s.do(ctx, "put", requestTimeout, clientv3.OpTxn(
+			[]clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(s.k.leader), "=", st.Leader.Epoch-st.Sealed.EpochBase)},
+			[]clientv3.Op{clientv3.OpPut(s.k.handover, mustJSON(h), clientv3.WithLease(l.id))}, nil))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("request hand-over: %w", err)
+	}
+	if !resp.Succeeded {
+		return fmt.Errorf("request hand-over: %w: epoch %d has ended meanwhile", ErrNoLeader, h.Epoch)
+	}
+	return nil
+}
+
+// PendingHandover is the request that stands now, nil when there is none. A
+// replica that is not h.To leaves the first campaign to the node that is. The
+// request may be for a term that has ended; compare Epoch.
+func (s *Shard) PendingHandover(ctx context.Context) (*Handover, error) {
+	resp, err := s.read(ctx, clientv3.OpGet(s.k.handover))
+	if err != nil {
+		return nil, fmt.Errorf("read hand-over request: %w", err)
+	}
+	return parseHandover(kvOf(resp, 0))
+}
+
+// WatchHandover calls fn for each request, the one that stands and those to
+// come, until ctx ends. It survives etcd being away. A leader heeds only
+// requests whose Epoch is its own term's.
+func (s *Shard) WatchHandover(ctx context.Context, fn func(Handover)) error {
+	return s.keepCurrent(ctx, &handoverView{s: s, fn: fn}, s.k.handover)
+}
+
+// handoverView is the view behind WatchHandover.
+type handoverView struct {
+	s    *Shard
+	fn   func(Handover)
+	told int64 // ModRevision of the last request told
+}
+
+func (v *handoverView) sync(ctx context.Context) (int64, error) {
+	resp, err := v.s.read(ctx, clientv3.OpGet(v.s.k.handover))
+	if err != nil {
+		return 0, fmt.Errorf("watch hand-over requests: %w", err)
+	}
+	return resp.Header.Revision, v.tell(kvOf(resp, 0))
+}
+
+func (v *handoverView) apply(_ context.Context, events []*clientv3.Event, _ bool) error {
+	for _, ev := range events {
+		if ev.Type != clientv3.EventTypePut {
+			continue
+		}
+		if err := v.tell(ev.Kv); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *handoverView) tell(kv *mvccpb.KeyValue) error {
+	h, err := parseHandover(kv)
+	if err != nil || h == nil || kv.ModRevision <= v.told {
+		return err
+	}
+	v.told = kv.ModRevision
+	v.fn(*h)
+	return nil
+}
+
+func parseHandover(kv *mvccpb.KeyValue) (*Handover, error) {
+	if kv == nil {
+		return nil, nil
+	}
+	h := &Handover{}
+	if err := json.Unmarshal(kv.Value, h); err != nil {
+		return nil, fmt.Errorf("%w: etcd key %s: %v", wal.ErrCorrupt, kv.Key, err)
+	}
+	return h, nil
+}

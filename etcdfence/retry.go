@@ -1,0 +1,58 @@
+package etcdfence
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	backoffMin = 10 * time.Millisecond
+	backoffMax = time.Second
+)
+
+// backoff spaces out attempts: doubling from backoffMin to backoffMax, each
+// wait a random part between half and whole, so that nodes that lost etcd at
+// the same moment do not come back at the same moment.
+type backoff struct{ wait time.Duration }
+
+func (b *backoff) next() time.Duration {
+	b.wait = min(max(b.wait*2, backoffMin), backoffMax)
+	return b.wait/2 + rand.N(b.wait/2)
+}
+
+func (b *backoff) reset() { b.wait = 0 }
+
+// sleep waits for d; it returns ctx's cause when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// retry calls attempt until it succeeds, fails for good or ctx ends. Only for
+// attempts that may be repeated whatever became of the one before.
+func (s *Shard) retry(ctx context.Context, what string, attempt func() error) error {
+	var b backoff
+	for {
+		err := attempt()
+		if err == nil || permanent(err) {
+			return err
+		}
+		level := slog.LevelDebug
+		if b.wait == backoffMax/2 || b.wait == backoffMax { // it does not pass at once
+			level = slog.LevelWarn
+		}
+		s.log.Log(ctx, level, "etcd request failed, trying again", "request", what, "err", err)
+		if cause := sleep(ctx, b.next()); cause != nil {
+			return fmt.Errorf("%s: %w (last attempt: %v)", what, cause, err)
+		}
+	}
+}
