@@ -25,19 +25,24 @@
 //   - The rules on numbers are those of ParseInt: "+1", "01" and "-0" are no
 //     numbers.
 //
-// It departs from Redis in two places, both so that what a stream means does
-// not depend on how the network cut it into reads. The limit on lines without
-// an end counts from the start of the line, whereas redis-server accepts a
-// longer line if its end happens to arrive in the same read. And the count of a
-// multibulk has a limit of its own (Limits.Multibulk): redis-server 7.0 allows
-// 2^31-1, older ones 1,048,576.
+// It departs from Redis in three places:
+//
+//   - What a stream means does not depend on how the network cut it into reads.
+//     So the limit on lines counts from the start of the line, whereas
+//     redis-server accepts a longer one if its end arrives in the same read.
+//   - The count of a multibulk is limited to 1,048,576 (Limits.Multibulk), as in
+//     older versions; redis-server 7.0 allows 2^31-1.
+//   - Arguments stay in the buffer until the command is complete, so
+//     client-query-buffer-limit (Limits.QueryBuffer) bounds the whole command,
+//     whereas redis-server moves them out one by one.
 //
 // # Hostile input
 //
-// No memory is reserved because of a number the client announced: the buffer at
-// most doubles when received bytes have filled it, and every number is checked
-// against Limits first. Every byte is looked at a constant number of times,
-// however the stream is cut, and the payload of arguments is not looked at.
+// No memory is reserved because of a number the client announced: the buffer
+// grows when received bytes have filled it, by a constant factor, and every
+// number is checked against Limits first. Every byte is looked at a constant
+// number of times, however the stream is cut, and the payload of arguments is
+// not looked at.
 //
 // A ProtocolError is final: reply with its text and close the connection, as
 // Redis does.
