@@ -1,0 +1,372 @@
+package command_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redoubtdb/redoubt/internal/testenv"
+	"github.com/redoubtdb/redoubt/node/command"
+	"github.com/redoubtdb/redoubt/node/command/commandtest"
+)
+
+const (
+	sequences    = 40
+	sequenceLen  = 1000
+	strictEvery  = 8  // sequences in which every change is checked
+	minSuccesses = 20 // replies without error that every command must have had
+)
+
+// TestEqualsRedis sends generated sequences of requests to a real redis-server
+// and executes them here. Replies must be the same to the byte, but for the
+// exceptions in sameReply; after each sequence DEBUG DIGEST must be the same,
+// and the replica that applied the effects must equal the primary. A failure
+// names its seed; the sequence depends on nothing else.
+func TestEqualsRedis(t *testing.T) {
+	redis := testenv.StartRedis(t, "--hash-max-listpack-entries", strconv.Itoa(limits.HashMaxListpackEntries))
+	successes := map[string]int{}
+	for seed := range uint64(sequences) {
+		d := newDriver(t, redis.Addr, seed)
+		d.run(sequenceLen)
+		d.finish()
+		for name, n := range d.successes {
+			successes[name] += n
+		}
+		if t.Failed() {
+			t.Fatalf("stop at the first sequence that differs, seed %d", seed)
+		}
+	}
+	for _, cmd := range newTable().All() {
+		rows := []*command.Command{cmd}
+		if cmd.Sub != nil {
+			rows = cmd.Sub
+		}
+		for _, r := range rows {
+			if successes[r.FullName()] < minSuccesses && !notGenerated[r.FullName()] {
+				t.Errorf("%s succeeded only %d times: the sequences do not test it", r.FullName(), successes[r.FullName()])
+			}
+		}
+	}
+}
+
+// notGenerated are commands whose reply depends on the whole table, or that only
+// fail.
+var notGenerated = map[string]bool{"command|count": true, "command|docs": true, "command|help": true, "command|list": true, "object|freq": true}
+
+// driver runs one sequence.
+type driver struct {
+	t         *testing.T
+	gen       *generator
+	subject   *subject
+	redis     *commandtest.Client
+	seed      uint64
+	successes map[string]int
+	recent    []string // the last requests, to explain a difference
+}
+
+func newDriver(t *testing.T, addr string, seed uint64) *driver {
+	now := time.Now().UnixMilli()
+	d := &driver{
+		t: t, seed: seed, successes: map[string]int{},
+		gen:     &generator{Rand: rand.New(rand.NewPCG(seed, 1)), now: now, requests: allRequests()},
+		redis:   commandtest.Dial(t, addr),
+		subject: newSubject(t, seed, now, 2+int(seed%2)),
+	}
+	d.subject.strict = seed%strictEvery == 0
+	d.redis.Do("HELLO", strconv.Itoa(d.subject.out.Proto))
+	d.redis.Do("FLUSHALL")
+	d.redis.Do("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+	return d
+}
+
+// run sends n requests, in batches so that round trips do not count.
+func (d *driver) run(n int) {
+	const batch = 100
+	for n > 0 && !d.t.Failed() {
+		var requests [][][]byte
+		for range min(batch, n) {
+			requests = append(requests, d.next()...)
+		}
+		n -= batch
+		for _, r := range requests {
+			d.redis.Send(r...)
+		}
+		d.redis.Flush()
+		for _, r := range requests {
+			d.step(r, d.redis.Receive())
+			if d.t.Failed() {
+				return
+			}
+		}
+		d.rounds()
+	}
+}
+
+// next is the next request, with one before it where it needs that.
+func (d *driver) next() [][][]byte {
+	if d.gen.chance(2) {
+		return [][][]byte{raw("SELECT", strconv.Itoa(d.gen.IntN(databases)))}
+	}
+	r := d.gen.request()
+	if strings.EqualFold(r[0], "dbsize") {
+		return [][][]byte{d.purge(), raw(r...)}
+	}
+	return [][][]byte{raw(r...)}
+}
+
+// purge names every key, whereupon both servers delete those that have expired.
+// Redis's SCAN and RANDOMKEY also delete, Redoubt's only hide.
+func (d *driver) purge() [][]byte { return raw(append([]string{"EXISTS"}, keyPool...)...) }
+
+func raw(args ...string) [][]byte {
+	out := make([][]byte, len(args))
+	for i, a := range args {
+		out[i] = []byte(a)
+	}
+	return out
+}
+
+// step executes a request of which want is Redis's reply.
+func (d *driver) step(args [][]byte, want []byte) {
+	d.t.Helper()
+	line := fmt.Sprintf("[%d] %.300q", d.subject.ctx.DB, args)
+	d.recent = append(d.recent, line)
+	if string(args[0]) == "SELECT" {
+		d.subject.ctx.DB, _ = strconv.Atoi(string(args[1]))
+		return
+	}
+	got, cmd := d.subject.do(args)
+	name := ""
+	if cmd != nil {
+		name = cmd.FullName()
+		if got[0] != '-' {
+			d.successes[name]++
+		}
+	}
+	if err := d.sameReply(name, args, want, got); err != nil {
+		d.fail("%s: %v\nredis:   %.500q\nredoubt: %.500q", line, err, want, got)
+	}
+	if d.t.Failed() {
+		d.explain()
+	}
+}
+
+func (d *driver) fail(format string, a ...any) {
+	d.t.Helper()
+	d.t.Errorf("seed %d: %s", d.seed, fmt.Sprintf(format, a...))
+}
+
+func (d *driver) explain() {
+	d.t.Logf("requests before it:\n%s", strings.Join(d.recent[max(0, len(d.recent)-30):], "\n"))
+}
+
+// sameReply compares replies. They differ, for good reason, where
+//   - the order is a hash table's: keys and fields;
+//   - chance decides: RANDOMKEY, HRANDFIELD;
+//   - Redis's clock has gone on since the sequence began: TTL and its kin;
+//   - Redis shares the objects of small integers, which shows in REFCOUNT.
+func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
+	if bytes.Equal(want, got) {
+		return nil
+	}
+	w, err := commandtest.Parse(want)
+	if err != nil {
+		return err
+	}
+	g, err := commandtest.Parse(got)
+	if err != nil {
+		return fmt.Errorf("malformed: %w", err)
+	}
+	if w.Type != g.Type {
+		return fmt.Errorf("another type")
+	}
+	switch name {
+	case "keys", "hkeys", "hvals":
+		return equalUnordered(w, g, 1)
+	case "hgetall":
+		return equalUnordered(w, g, 2)
+	case "scan":
+		return equalUnordered(w.Elems[1], g.Elems[1], 1)
+	case "hscan":
+		return equalUnordered(w.Elems[1], g.Elems[1], 2)
+	case "randomkey":
+		return d.checkRandomKey(g)
+	case "hrandfield":
+		return d.checkRandomFields(args, w, g)
+	case "ttl", "expiretime":
+		return close(w, g, 2)
+	case "pttl", "pexpiretime":
+		return close(w, g, 2000)
+	case "object|idletime":
+		return close(w, g, 2)
+	case "object|refcount":
+		if g.Text == "1" && w.Text == "2147483647" {
+			return nil
+		}
+	}
+	return fmt.Errorf("differs")
+}
+
+func close(w, g commandtest.Value, tolerance int64) error {
+	a, errA := strconv.ParseInt(w.Text, 10, 64)
+	b, errB := strconv.ParseInt(g.Text, 10, 64)
+	if errA != nil || errB != nil || a < 0 || b < 0 || max(a, b)-min(a, b) > tolerance {
+		return fmt.Errorf("too far away")
+	}
+	return nil
+}
+
+// chunks are the elements of an aggregate, size at a time.
+func chunks(v commandtest.Value, size int) []string {
+	var out []string
+	for c := range slices.Chunk(v.Elems, size) {
+		out = append(out, fmt.Sprintf("%v", c))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func equalUnordered(w, g commandtest.Value, size int) error {
+	if w.Type != g.Type || !slices.Equal(chunks(w, size), chunks(g, size)) {
+		return fmt.Errorf("other elements")
+	}
+	return nil
+}
+
+func (d *driver) checkRandomKey(g commandtest.Value) error {
+	if _, found := d.subject.ctx.LookupWrite([]byte(g.Text)); !found {
+		return fmt.Errorf("no such key")
+	}
+	return nil
+}
+
+// checkRandomFields checks that a random choice has the size and shape of Redis's, and
+// consists of fields, different ones unless the count is negative.
+func (d *driver) checkRandomFields(args [][]byte, w, g commandtest.Value) error {
+	ref, _ := d.subject.ctx.LookupWrite(args[1])
+	h := ref.Hash()
+	if h == nil {
+		return fmt.Errorf("there is no hash")
+	}
+	if len(args) == 2 {
+		if !h.Exists([]byte(g.Text)) {
+			return fmt.Errorf("no such field")
+		}
+		return nil
+	}
+	if len(w.Elems) != len(g.Elems) {
+		return fmt.Errorf("%d elements, not %d", len(g.Elems), len(w.Elems))
+	}
+	seen := map[string]bool{}
+	var elems []commandtest.Value
+	for _, e := range g.Elems {
+		if e.Type == '*' {
+			if len(e.Elems) != 2 {
+				return fmt.Errorf("no pair")
+			}
+			elems = append(elems, e.Elems...)
+		} else {
+			elems = append(elems, e)
+		}
+	}
+	step := 1
+	if len(args) == 4 {
+		step = 2
+	}
+	for i := 0; i < len(elems); i += step {
+		name := elems[i].Text
+		value, found := h.Get([]byte(name))
+		if !found || step == 2 && string(value) != elems[i+1].Text {
+			return fmt.Errorf("no field %q with that value", name)
+		}
+		if seen[name] && args[2][0] != '-' {
+			return fmt.Errorf("field %q twice", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+// rounds goes through whole rounds of SCAN and HSCAN with a small count, whose
+// single steps have nothing in common.
+func (d *driver) rounds() {
+	d.t.Helper()
+	count := strconv.Itoa(1 + d.gen.IntN(20))
+	options := d.gen.scanOptions(count, true)
+	d.round(1, append([]string{"SCAN", "0"}, options...))
+	d.round(2, append([]string{"HSCAN", d.gen.hkey(), "0"}, d.gen.scanOptions(count, false)...))
+}
+
+// round runs a command of the SCAN family from cursor 0, which is argument at, back
+// to it, here and there.
+func (d *driver) round(at int, request []string) {
+	d.t.Helper()
+	there := func(args [][]byte) []byte {
+		d.redis.Send(args...)
+		d.redis.Flush()
+		return d.redis.Receive()
+	}
+	here := func(args [][]byte) []byte {
+		reply, _ := d.subject.do(args)
+		return reply
+	}
+	d.recent = append(d.recent, fmt.Sprintf("[%d] round of %q", d.subject.ctx.DB, request))
+	if w, g := d.collect(at, request, there), d.collect(at, request, here); w != g {
+		d.fail("a round of %q differs\nredis:   %.500s\nredoubt: %.500s", request, w, g)
+		d.explain()
+	}
+}
+
+// collect is what a round returned, each element once and in order, or the error.
+func (d *driver) collect(at int, request []string, do func([][]byte) []byte) string {
+	d.t.Helper()
+	args := raw(request...)
+	size := at // SCAN returns keys, HSCAN fields with values
+	var all []string
+	for range 10_000 {
+		v, err := commandtest.Parse(do(args))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if v.Type == '-' {
+			return v.Text
+		}
+		all = append(all, chunks(v.Elems[1], size)...)
+		if v.Elems[0].Text == "0" {
+			slices.Sort(all)
+			return strings.Join(slices.Compact(all), " ")
+		}
+		args[at] = []byte(v.Elems[0].Text)
+	}
+	d.t.Fatalf("%q does not come to an end", request)
+	return ""
+}
+
+// finish compares the data both servers and the replica end with.
+func (d *driver) finish() {
+	if d.t.Failed() {
+		return
+	}
+	for db := range databases {
+		for _, r := range [][][]byte{raw("SELECT", strconv.Itoa(db)), d.purge()} {
+			d.redis.Send(r...)
+			d.redis.Flush()
+			d.step(r, d.redis.Receive())
+		}
+	}
+	want := strings.TrimSpace(strings.TrimPrefix(string(d.redis.Do("DEBUG", "DIGEST")), "+"))
+	if got := fmt.Sprintf("%x", d.subject.ks.RedisDigest()); got != want {
+		d.fail("DEBUG DIGEST is %s, not %s", got, want)
+	}
+	if err := d.subject.checkReplica(); err != nil {
+		d.fail("%v", err)
+	}
+	if d.subject.ks.Len() == 0 {
+		d.fail("the sequence ends without data")
+	}
+}

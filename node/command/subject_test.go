@@ -1,0 +1,157 @@
+package command_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/redoubtdb/redoubt/node/command"
+	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/node/resp"
+	"github.com/redoubtdb/redoubt/wal"
+)
+
+// subject executes requests as a primary would, applies their effects to a second
+// keyspace as a replica would, and checks on the way what every command must
+// keep to.
+type subject struct {
+	t        *testing.T
+	table    *command.Table
+	ks       *keyspace.Keyspace
+	ctx      command.Ctx
+	out      resp.Writer
+	unit     wal.Unit
+	replica  *keyspace.Keyspace
+	replayer *command.Replayer
+
+	strict  bool // check every change against what was reported
+	touched map[dbKey]bool
+	flushed map[int]bool
+}
+
+// limits make hashes change their encoding more often than Redis's defaults.
+var limits = keyspace.Config{HashMaxListpackEntries: 128, HashMaxListpackValue: 64}
+
+type dbKey struct {
+	db  int
+	key string
+}
+
+func newTable() *command.Table {
+	var table *command.Table
+	table = command.NewTable(command.Data(),
+		command.Introspection(func() *command.Table { return table }))
+	return table
+}
+
+func newSubject(t *testing.T, seed uint64, nowMs int64, proto int) *subject {
+	s := &subject{t: t, table: newTable(), ks: keyspace.New(limits), replica: keyspace.New(limits)}
+	s.replayer = command.NewReplayer(s.table, s.replica, nil)
+	s.out.Proto = proto
+	s.ctx = command.Ctx{
+		KS: s.ks, Now: nowMs, Mode: command.Primary, Out: &s.out, Unit: &s.unit, Listener: s,
+		Rand: rand.New(rand.NewPCG(seed, 0)), Stats: &command.Stats{},
+	}
+	return s
+}
+
+func (s *subject) Touched(db int, key []byte) { s.touched[dbKey{db, string(key)}] = true }
+func (s *subject) TouchedDB(db int)           { s.flushed[db] = true }
+
+func (s *subject) Event(class command.EventClass, event string, db int, key []byte) {
+	if event == "" || class == 0 {
+		s.t.Errorf("event %q of class %q for %q in %d", event, class, key, db)
+	}
+}
+
+// do runs one request and returns its reply and the row, nil when there is none.
+// The reply is valid until the next call.
+func (s *subject) do(args [][]byte) ([]byte, *command.Command) {
+	s.t.Helper()
+	s.out.B = s.out.B[:0]
+	s.unit.Reset()
+	s.touched, s.flushed = map[dbKey]bool{}, map[int]bool{}
+	cmd, err := s.table.Lookup(args)
+	if err != nil {
+		s.out.Error(err.Error())
+		return s.out.B, nil
+	}
+	var before keyspace.Digest
+	var keys map[dbKey]keyspace.Digest
+	if s.strict {
+		before, keys = s.ks.Digest(), s.digests()
+	}
+	s.ctx.Args, s.ctx.Cmd = args, cmd
+	cmd.Handler(&s.ctx)
+	s.replicate()
+	if s.strict {
+		if s.unit.Empty() && s.ks.Digest() != before {
+			s.t.Errorf("%q changed data without an effect", args)
+		}
+		s.checkTouched(cmd, args, keys)
+	}
+	return s.out.B, cmd
+}
+
+// replicate applies the effects of the last command to the replica.
+func (s *subject) replicate() {
+	s.t.Helper()
+	if s.unit.Empty() {
+		return
+	}
+	if err := wal.EachUnit(s.unit.AppendTo(nil), s.replayer.Apply); err != nil {
+		s.t.Fatalf("%q: %v", s.ctx.Args, err)
+	}
+}
+
+func (s *subject) digests() map[dbKey]keyspace.Digest {
+	out := map[dbKey]keyspace.Digest{}
+	for db := range s.ks.NumDBs() {
+		s.ks.DB(db).Each(func(key []byte, _ keyspace.Ref) bool {
+			out[dbKey{db, string(key)}], _ = s.ks.DB(db).KeyDigest(key)
+			return true
+		})
+	}
+	return out
+}
+
+// checkTouched checks that every key that changed was reported to the listener,
+// and that every reported key is one the table names.
+func (s *subject) checkTouched(cmd *command.Command, args [][]byte, before map[dbKey]keyspace.Digest) {
+	s.t.Helper()
+	after := s.digests()
+	for k, d := range after {
+		if before[k] != d && !s.touched[k] && !s.flushed[k.db] {
+			s.t.Errorf("%q changed %q without reporting it", args, k.key)
+		}
+	}
+	for k := range before {
+		if _, there := after[k]; !there && !s.touched[k] && !s.flushed[k.db] {
+			s.t.Errorf("%q removed %q without reporting it", args, k.key)
+		}
+	}
+	if cmd.Keyspace {
+		return
+	}
+	named := map[string]bool{}
+	keys, err := cmd.AppendKeys(nil, args)
+	if err != nil {
+		s.t.Errorf("%q: %v", args, err)
+	}
+	for _, k := range keys {
+		named[string(args[k.Index])] = true
+	}
+	for k := range s.touched {
+		if !named[k.key] {
+			s.t.Errorf("%q reported %q, which is none of its keys", args, k.key)
+		}
+	}
+}
+
+// checkReplica compares the replica with the primary.
+func (s *subject) checkReplica() error {
+	if a, b := s.ks.Digest(), s.replica.Digest(); a != b {
+		return fmt.Errorf("the replica's digest %x is not the primary's %x", b, a)
+	}
+	return nil
+}
