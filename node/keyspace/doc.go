@@ -33,8 +33,8 @@
 // rewritten, grown or given an expiry in place whenever the new size rounds to
 // the same allocation class. Longer strings and all other types are boxes: Go
 // structs that begin with the same flags byte (box), followed by key, expiry and
-// type. A table slot points to either; the flags byte tells which. All unsafe
-// code is in record.go and the two casts of table.go.
+// type. A table slot points to either; the flags byte tells which. All pointer casts
+// are in record.go, where their rules are, but for two in table.go.
 //
 // # Tables
 //

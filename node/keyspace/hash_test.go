@@ -225,3 +225,30 @@ func TestHashFieldsOutliveDeletes(t *testing.T) {
 		t.Error("fields changed under their holder")
 	}
 }
+
+// TestHashGivesMemoryBack: a packed hash that shrinks does not keep its largest size.
+func TestHashGivesMemoryBack(t *testing.T) {
+	ks := New(Config{HashMaxListpackValue: 10_000})
+	h := ks.NewHash()
+	small := h.MemoryUsed()
+	fill := func(n int) {
+		for i := range 10 {
+			h.Set(fmt.Append(nil, i), make([]byte, n))
+		}
+	}
+	fill(5000)
+	if h.MemoryUsed() < 50_000 {
+		t.Errorf("50 kB of values take %d bytes", h.MemoryUsed())
+	}
+	fill(10)
+	if h.MemoryUsed() > small+512 {
+		t.Errorf("100 bytes of values take %d bytes", h.MemoryUsed())
+	}
+	fill(5000)
+	for i := range 10 {
+		h.Del(fmt.Append(nil, i))
+	}
+	if h.MemoryUsed() != small {
+		t.Errorf("nothing takes %d bytes", h.MemoryUsed())
+	}
+}

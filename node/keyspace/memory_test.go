@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -113,4 +114,17 @@ func TestCanonicalInt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		check(t, rapid.StringMatching(`[-+ ]?[0-9]{0,21}a?`).Draw(t, "s"))
 	})
+}
+
+// TestEmptyValuesStayInside: an empty slice at the end of a record points into the
+// record and not behind it, where another object or a freed one lies.
+func TestEmptyValuesStayInside(t *testing.T) {
+	for n := range 300 {
+		h := newInline(0, make([]byte, n), 0, NoExpire)
+		v := h.str()
+		d := uintptr(unsafe.Pointer(unsafe.SliceData(v))) - uintptr(unsafe.Pointer(h))
+		if len(v) != 0 || d >= uintptr(h.memory()) {
+			t.Errorf("key of %d bytes: empty value at offset %d of a record of %d", n, d, h.memory())
+		}
+	}
 }

@@ -75,19 +75,16 @@ func (s *bigString) weigh() int64 {
 // growStep is where doubling a string that is appended to ends; Redis's limit too.
 const growStep = 1 << 20
 
-// resize sets the length to n, new bytes are zero. It leaves room to grow further,
+// grow sets the length to n, which is not shorter, and new bytes are zero: a string
+// is never cut in place, so unused capacity still is. It leaves room to grow further,
 // so that a run of appends costs a constant time a byte.
-func (s *bigString) resize(n int) {
-	old := len(s.b)
-	if n > cap(s.b) {
-		b := make([]byte, n, allocSize(n+min(n, growStep)))
-		copy(b, s.b)
-		s.b = b
-		s.settle(s.weigh())
+func (s *bigString) grow(n int) {
+	if n <= cap(s.b) {
+		s.b = s.b[:n]
 		return
 	}
-	s.b = s.b[:n]
-	if n > old {
-		clear(s.b[old:])
-	}
+	b := make([]byte, n, allocSize(n+min(n, growStep)))
+	copy(b, s.b)
+	s.b = b
+	s.settle(s.weigh())
 }

@@ -75,14 +75,13 @@ func packedReplace(p []byte, e packedEntry, field, value []byte) []byte {
 	tail := p[e.end:]
 	size := packedSize(field, value)
 	q := packedGrow(p, size-(e.end-e.start))
-	n := e.start + size + len(tail)
-	q = q[:max(n, len(p))]
+	q = q[:e.start+size+len(tail)]
 	copy(q[e.start+size:], tail)
 	at := binary.AppendUvarint(q[:e.start], uint64(len(field)))
 	at = binary.AppendUvarint(at, uint64(len(value)))
 	at = append(at, field...)
 	copy(q[len(at):], value)
-	return packedShrink(q[:n])
+	return packedShrink(q)
 }
 
 func packedDelete(p []byte, e packedEntry) []byte {

@@ -186,7 +186,7 @@ func (h *header) fitsInPlace(n int, at int64) bool {
 
 // setTail writes flags, value length and expiry of an inline record whose key ends
 // at keyEnd, and returns the n bytes of the value for the caller to fill.
-// What was there is lost or moved: callers that keep a value use resize.
+// It may overwrite the present value: who keeps that uses resize.
 func (h *header) setTail(flags uint8, keyEnd, n int, at int64) []byte {
 	w := uvarintLen(n)
 	binary.PutUvarint(h.slice(keyEnd, w), uint64(n))
@@ -198,19 +198,17 @@ func (h *header) setTail(flags uint8, keyEnd, n int, at int64) []byte {
 	return h.slice(keyEnd+w, n)
 }
 
-// resize changes length, expiry and flags of an inline record in place, which
-// fitsInPlace must have allowed. The value is kept up to the shorter length, new
-// bytes of it are zero.
+// resize changes expiry, flags and length, which must not become shorter, of an inline
+// record in place, which fitsInPlace must have allowed. The value stays, new bytes
+// of it are zero.
 func (h *header) resize(flags uint8, n int, at int64) []byte {
 	keyEnd := h.keyEnd()
 	off, old := h.inlineValue()
 	if newOff := keyEnd + uvarintLen(n); newOff != off {
-		copy(h.slice(newOff, min(old, n)), h.slice(off, min(old, n)))
+		copy(h.slice(newOff, old), h.slice(off, old))
 	}
 	v := h.setTail(flags, keyEnd, n, at)
-	if n > old {
-		clear(v[old:])
-	}
+	clear(v[old:])
 	return v
 }
 

@@ -96,7 +96,7 @@ func (db *DB) AppendString(key, tail []byte) (int, error) {
 		return 0, ErrWrongType
 	}
 	old := len((*slot).str())
-	v := db.resizeString(hash, slot, old+len(tail))
+	v := db.growString(hash, slot, old+len(tail))
 	copy(v[old:], tail)
 	return len(v), nil
 }
@@ -137,18 +137,18 @@ func (db *DB) StringForWrite(key []byte, size int) ([]byte, error) {
 	if (*slot).typ() != TypeString {
 		return nil, ErrWrongType
 	}
-	return db.resizeString(hash, slot, max(size, len((*slot).str()))), nil
+	return db.growString(hash, slot, max(size, len((*slot).str()))), nil
 }
 
-// resizeString sets the length of the string in slot to n, new bytes are zero, and
-// marks it raw.
-func (db *DB) resizeString(hash uint64, slot **header, n int) []byte {
+// growString sets the length of the string in slot to n, which is not shorter, and
+// marks it raw. New bytes are zero.
+func (db *DB) growString(hash uint64, slot **header, n int) []byte {
 	h := *slot
 	at := h.expireAt()
 	if h.boxed() {
 		s := h.bigString()
 		s.flags = s.flags&^flagText | flagRaw
-		s.resize(n)
+		s.grow(n)
 		return s.b
 	}
 	if n <= inlineMax {
@@ -161,8 +161,8 @@ func (db *DB) resizeString(hash uint64, slot **header, n int) []byte {
 		return c.str()
 	}
 	s := newBigString(&db.ks.detached, flagRaw, 0)
-	s.b = h.str()[:len(h.str()):len(h.str())]
-	s.resize(n)
+	s.b = h.str()
+	s.grow(n)
 	s.setKey(h.keyBytes())
 	s.setExpire(at)
 	db.swapRecord(hash, slot, &s.header)
