@@ -1,50 +1,22 @@
 package keyspace
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
-// redisServer starts the distribution's redis-server on a unix socket and returns
-// one connection to it.
+// redisServer starts the distribution's redis-server and returns one connection to it.
 func redisServer(t *testing.T) *redis.Conn {
 	t.Helper()
-	socket := filepath.Join(t.TempDir(), "s")
-	cmd := exec.Command("/usr/bin/redis-server", "--port", "0", "--unixsocket", socket,
-		"--save", "", "--appendonly", "no", "--enable-debug-command", "yes")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("redis-server is needed as the oracle of this test: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Kill(); err != nil {
-			t.Error(err)
-		}
-		var exit *exec.ExitError
-		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
-			t.Error(err)
-		}
-	})
-	log := bufio.NewScanner(out)
-	for ready := false; !ready; ready = strings.Contains(log.Text(), "ready to accept connections") {
-		if !log.Scan() {
-			t.Fatal("redis-server ended before it was ready")
-		}
-	}
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, Protocol: 2})
+	client := redis.NewClient(&redis.Options{Addr: testenv.StartRedis(t).Addr, Protocol: 2})
 	conn := client.Conn()
 	t.Cleanup(func() {
 		if err := errors.Join(conn.Close(), client.Close()); err != nil {
@@ -304,8 +276,5 @@ func TestEncodingsAgainstRedisServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(c.name)
-	}
-	if err := p.conn.Ping(context.Background()).Err(); err != nil {
-		t.Fatal(err)
 	}
 }
