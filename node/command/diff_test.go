@@ -3,6 +3,7 @@ package command_test
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 )
 
 const (
-	sequences    = 40
+	sequences    = 100
 	sequenceLen  = 1000
 	strictEvery  = 8  // sequences in which every change is checked
 	minSuccesses = 20 // replies without error that every command must have had
@@ -28,18 +29,25 @@ const (
 // and the replica that applied the effects must equal the primary. A failure
 // names its seed; the sequence depends on nothing else.
 func TestEqualsRedis(t *testing.T) {
-	redis := testenv.StartRedis(t, "--hash-max-listpack-entries", strconv.Itoa(limits.HashMaxListpackEntries))
-	successes := map[string]int{}
+	redis := testenv.StartRedis(t, "--hash-max-listpack-entries", strconv.Itoa(limits.HashMaxListpackEntries),
+		"--notify-keyspace-events", "EAm")
+	successes, keys := map[string]int{}, 0
 	for seed := range uint64(sequences) {
 		d := newDriver(t, redis.Addr, seed)
 		d.run(sequenceLen)
 		d.finish()
+		d.redis.Close()
+		d.events.Close()
 		for name, n := range d.successes {
 			successes[name] += n
 		}
+		keys += d.subject.ks.Len()
 		if t.Failed() {
 			t.Fatalf("stop at the first sequence that differs, seed %d", seed)
 		}
+	}
+	if keys < sequences {
+		t.Errorf("%d sequences end with %d keys: their digests say little", sequences, keys)
 	}
 	for _, cmd := range newTable().All() {
 		rows := []*command.Command{cmd}
@@ -64,6 +72,7 @@ type driver struct {
 	gen       *generator
 	subject   *subject
 	redis     *commandtest.Client
+	events    *commandtest.Client // Redis's keyspace notifications
 	seed      uint64
 	successes map[string]int
 	recent    []string // the last requests, to explain a difference
@@ -75,12 +84,15 @@ func newDriver(t *testing.T, addr string, seed uint64) *driver {
 		t: t, seed: seed, successes: map[string]int{},
 		gen:     &generator{Rand: rand.New(rand.NewPCG(seed, 1)), now: now, requests: allRequests()},
 		redis:   commandtest.Dial(t, addr),
+		events:  commandtest.Dial(t, addr),
 		subject: newSubject(t, seed, now, 2+int(seed%2)),
 	}
 	d.subject.strict = seed%strictEvery == 0
 	d.redis.Do("HELLO", strconv.Itoa(d.subject.out.Proto))
 	d.redis.Do("FLUSHALL")
 	d.redis.Do("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+	d.events.Do("PSUBSCRIBE", "__keyevent@*", endOfSequence)
+	d.events.Receive() // of the second pattern
 	return d
 }
 
@@ -113,14 +125,15 @@ func (d *driver) next() [][][]byte {
 		return [][][]byte{raw("SELECT", strconv.Itoa(d.gen.IntN(databases)))}
 	}
 	r := d.gen.request()
-	if strings.EqualFold(r[0], "dbsize") {
+	if strings.EqualFold(r[0], "dbsize") || strings.EqualFold(r[0], "scan") {
 		return [][][]byte{d.purge(), raw(r...)}
 	}
 	return [][][]byte{raw(r...)}
 }
 
 // purge names every key, whereupon both servers delete those that have expired.
-// Redis's SCAN and RANDOMKEY also delete, Redoubt's only hide.
+// Redis's SCAN and RANDOMKEY also delete, Redoubt's only hide, which shows in the
+// count of keys; and SCAN with TYPE notifies of the misses.
 func (d *driver) purge() [][]byte { return raw(append([]string{"EXISTS"}, keyPool...)...) }
 
 func raw(args ...string) [][]byte {
@@ -129,6 +142,14 @@ func raw(args ...string) [][]byte {
 		out[i] = []byte(a)
 	}
 	return out
+}
+
+// both sends one request and executes it.
+func (d *driver) both(args [][]byte) {
+	d.t.Helper()
+	d.redis.Send(args...)
+	d.redis.Flush()
+	d.step(args, d.redis.Receive())
 }
 
 // step executes a request of which want is Redis's reply.
@@ -169,7 +190,8 @@ func (d *driver) explain() {
 //   - the order is a hash table's: keys and fields;
 //   - chance decides: RANDOMKEY, HRANDFIELD;
 //   - Redis's clock has gone on since the sequence began: TTL and its kin;
-//   - Redis shares the objects of small integers, which shows in REFCOUNT.
+//   - Redis shares the objects of small integers, which shows in REFCOUNT and
+//     IDLETIME, and Redoubt keeps no access times.
 func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
 	if bytes.Equal(want, got) {
 		return nil
@@ -199,11 +221,11 @@ func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
 	case "hrandfield":
 		return d.checkRandomFields(args, w, g)
 	case "ttl", "expiretime":
-		return close(w, g, 2)
+		return close(w, g, d.elapsed()/1000+1)
 	case "pttl", "pexpiretime":
-		return close(w, g, 2000)
+		return close(w, g, d.elapsed())
 	case "object|idletime":
-		return close(w, g, 2)
+		return close(w, g, math.MaxInt64)
 	case "object|refcount":
 		if g.Text == "1" && w.Text == "2147483647" {
 			return nil
@@ -211,6 +233,10 @@ func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
 	}
 	return fmt.Errorf("differs")
 }
+
+// elapsed is by how many milliseconds Redis's clock is ahead of the subject's, at
+// most.
+func (d *driver) elapsed() int64 { return time.Now().UnixMilli() - d.subject.ctx.Now }
 
 func close(w, g commandtest.Value, tolerance int64) error {
 	a, errA := strconv.ParseInt(w.Text, 10, 64)
@@ -296,6 +322,7 @@ func (d *driver) checkRandomFields(args [][]byte, w, g commandtest.Value) error 
 // single steps have nothing in common.
 func (d *driver) rounds() {
 	d.t.Helper()
+	d.both(d.purge())
 	count := strconv.Itoa(1 + d.gen.IntN(20))
 	options := d.gen.scanOptions(count, true)
 	d.round(1, append([]string{"SCAN", "0"}, options...))
@@ -347,26 +374,53 @@ func (d *driver) collect(at int, request []string, do func([][]byte) []byte) str
 	return ""
 }
 
+// endOfSequence is a channel on which the driver says that it is done.
+const endOfSequence = "end-of-sequence"
+
+// checkEvents compares the keyspace notifications of the sequence. Expired keys
+// are left out: Redis says so also when SET overwrites one or SCAN passes by.
+func (d *driver) checkEvents() {
+	d.t.Helper()
+	d.redis.Do("PUBLISH", endOfSequence, "")
+	for i := 0; ; i++ {
+		v, err := commandtest.Parse(d.events.Receive())
+		if err != nil || len(v.Elems) != 4 {
+			d.t.Fatalf("notification %+v: %v", v, err)
+		}
+		channel, key := v.Elems[2].Text, v.Elems[3].Text
+		if strings.HasSuffix(channel, ":expired") {
+			i--
+			continue
+		}
+		want, got := fmt.Sprintf("%s %q", strings.TrimPrefix(channel, "__keyevent@"), key), "none"
+		if i < len(d.subject.events) {
+			got = d.subject.events[i]
+		}
+		switch {
+		case channel == endOfSequence && got == "none":
+			return
+		case want != got:
+			d.fail("notification %d is %s, not %s; before it %q", i, got, want, d.subject.events[max(0, i-5):i])
+			return
+		}
+	}
+}
+
 // finish compares the data both servers and the replica end with.
 func (d *driver) finish() {
 	if d.t.Failed() {
 		return
 	}
 	for db := range databases {
-		for _, r := range [][][]byte{raw("SELECT", strconv.Itoa(db)), d.purge()} {
-			d.redis.Send(r...)
-			d.redis.Flush()
-			d.step(r, d.redis.Receive())
-		}
+		d.both(raw("SELECT", strconv.Itoa(db)))
+		d.both(d.purge())
 	}
 	want := strings.TrimSpace(strings.TrimPrefix(string(d.redis.Do("DEBUG", "DIGEST")), "+"))
 	if got := fmt.Sprintf("%x", d.subject.ks.RedisDigest()); got != want {
 		d.fail("DEBUG DIGEST is %s, not %s", got, want)
 	}
+	d.checkEvents()
 	if err := d.subject.checkReplica(); err != nil {
 		d.fail("%v", err)
-	}
-	if d.subject.ks.Len() == 0 {
-		d.fail("the sequence ends without data")
 	}
 }

@@ -232,7 +232,10 @@ func (g *generator) request() []string {
 		c = g.requests[g.IntN(len(g.requests))]
 	}
 	args := c.make(g)
-	if g.chance(2) && len(args) > 1 && c.name != "command" {
+	// Without their COUNT, replies of SCAN and HSCAN have nothing in common; the
+	// list of all commands is another one.
+	whole := c.name == "command" || c.name == "scan" || c.name == "hscan"
+	if g.chance(2) && len(args) > 1 && !whole {
 		args = args[:1+g.IntN(len(args)-1)]
 	}
 	if g.chance(1) {

@@ -26,7 +26,7 @@ type Client struct {
 // replyTimeout bounds the wait for one reply.
 const replyTimeout = 30 * time.Second
 
-// Dial connects to addr until the test ends.
+// Dial connects to addr until Close or the end of the test.
 func Dial(t testenv.TB, addr string) *Client {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, replyTimeout)
@@ -36,6 +36,9 @@ func Dial(t testenv.TB, addr string) *Client {
 	t.Cleanup(func() { conn.Close() })
 	return &Client{t: t, conn: conn, r: bufio.NewReaderSize(conn, 1<<16), w: bufio.NewWriterSize(conn, 1<<16)}
 }
+
+// Close ends the connection.
+func (c *Client) Close() { c.conn.Close() }
 
 // Send queues a request.
 func (c *Client) Send(args ...[]byte) {
