@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	sequences    = 100
+	sequences    = 60
 	sequenceLen  = 1000
 	strictEvery  = 8  // sequences in which every change is checked
 	minSuccesses = 20 // replies without error that every command must have had

@@ -1,6 +1,9 @@
 package command
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Introspection returns the rows of COMMAND, which describe the table that t
 // returns: the one these rows end up in.
@@ -242,7 +245,7 @@ func commandGetKeys(c *Ctx, t *Table, flags bool) {
 	case cmd == nil:
 		c.Error("ERR Invalid command specified")
 		return
-	case len(cmd.KeySpecs) == 0 && cmd.GetKeys == nil:
+	case !cmd.hasKeys():
 		c.Error("ERR The command has no key arguments")
 		return
 	case !cmd.ArityOK(len(args)):
@@ -250,6 +253,7 @@ func commandGetKeys(c *Ctx, t *Table, flags bool) {
 		return
 	}
 	keys, err := cmd.AppendKeys(nil, args)
+	keys = slices.DeleteFunc(keys, func(k KeyPos) bool { return k.Flags&KeyNot != 0 })
 	if err != nil || len(keys) == 0 {
 		if cmd.Flags&NoMandatoryKeys != 0 {
 			c.Out.Array(0)
@@ -268,6 +272,10 @@ func commandGetKeys(c *Ctx, t *Table, flags bool) {
 			writeStatusSet(c, "", k.Flags.Names())
 		}
 	}
+}
+
+func (c *Command) hasKeys() bool {
+	return c.GetKeys != nil || slices.ContainsFunc(c.KeySpecs, func(s KeySpec) bool { return s.Flags&KeyNot == 0 })
 }
 
 // Help answers a container's HELP subcommand in Redis's form.

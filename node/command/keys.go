@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+
 	"github.com/redoubtdb/redoubt/node/resp"
 )
 
@@ -64,8 +65,9 @@ type KeyPos struct {
 // ErrInvalidKeys is answered when the keys of a request cannot be told.
 var ErrInvalidKeys = errors.New("command: keys cannot be found in the arguments")
 
-// AppendKeys appends the keys of a request to dst. The number of arguments has
-// been checked. Error: ErrInvalidKeys.
+// AppendKeys appends the keys of a request to dst, and with the flag KeyNot what
+// decides the slot without being one. The number of arguments has been checked.
+// Error: ErrInvalidKeys.
 func (c *Command) AppendKeys(dst []KeyPos, args [][]byte) ([]KeyPos, error) {
 	start, exact := len(dst), len(c.KeySpecs) > 0
 	for i := range c.KeySpecs {
@@ -85,10 +87,10 @@ func (c *Command) AppendKeys(dst []KeyPos, args [][]byte) ([]KeyPos, error) {
 		return dst, nil
 	case c.GetKeys != nil:
 		return c.GetKeys(dst[:start], args)
-	case len(c.KeySpecs) > 0:
+	case len(c.KeySpecs) > 0 && c.Flags&NoMandatoryKeys == 0:
 		return dst[:start], ErrInvalidKeys
 	}
-	return dst, nil
+	return dst[:start], nil
 }
 
 func (s *KeySpec) appendKeys(dst []KeyPos, args [][]byte) ([]KeyPos, bool) {

@@ -1,0 +1,326 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redoubtdb/redoubt/node/command"
+	"github.com/redoubtdb/redoubt/node/resp"
+)
+
+func clientRows() []*command.Command {
+	row := func(name, since string, arity int, flags command.Flags, h func(*command.Ctx), tips ...string) *command.Command {
+		return &command.Command{Name: name, Since: since, Arity: arity, Flags: flags, Categories: command.CatConnection, Tips: tips, Handler: h}
+	}
+	return []*command.Command{{
+		Name: "client", Group: "connection", Since: "2.4.0", Arity: -2,
+		Sub: []*command.Command{
+			row("id", "5.0.0", 2, anywhere, func(x *command.Ctx) { x.Out.Int(client(x).id) }),
+			row("getname", "2.6.9", 2, anywhere, clientGetName),
+			row("setname", "2.6.9", 3, anywhere, clientSetName),
+			row("setinfo", "7.2.0", 4, anywhere, clientSetInfo),
+			row("info", "6.2.0", 2, anywhere, clientInfo, "nondeterministic_output"),
+			row("list", "2.4.0", -2, adminAny, clientList, "nondeterministic_output"),
+			row("kill", "2.4.0", -3, adminAny, clientKill),
+			row("no-evict", "7.0.0", 3, adminAny, clientNoEvict),
+			row("reply", "3.2.0", 3, anywhere, clientReply),
+			row("help", "5.0.0", 2, command.Loading|command.Stale, func(x *command.Ctx) { x.Help(clientHelp...) }),
+		},
+	}}
+}
+
+var clientHelp = []string{
+	"GETNAME",
+	"    Return the name of the current connection.",
+	"ID",
+	"    Return the ID of the current connection.",
+	"INFO",
+	"    Return information about the current client connection.",
+	"KILL <ip:port>",
+	"    Kill connection made from <ip:port>.",
+	"KILL <option> <value> [<option> <value> [...]]",
+	"    Kill connections. Options are: ID, ADDR, LADDR, TYPE, USER and",
+	"    SKIPME (YES|NO, default: yes).",
+	"LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <id> [<id> ...]]",
+	"    Return information about client connections.",
+	"NO-EVICT (ON|OFF)",
+	"    Protect current client connection from eviction.",
+	"REPLY (ON|OFF|SKIP)",
+	"    Control the replies sent to the current connection.",
+	"SETINFO <LIB-NAME|LIB-VER> <value>",
+	"    Set client meta attr.",
+	"SETNAME <name>",
+	"    Assign the name <name> to the current connection.",
+}
+
+const errClientName = "ERR Client names cannot contain spaces, newlines or special characters."
+
+// validClientName: printable ASCII without space, as Redis demands.
+func validClientName(name []byte) bool {
+	for _, b := range name {
+		if b < '!' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func clientGetName(x *command.Ctx) {
+	if name := client(x).name; name != "" {
+		x.Out.BulkString(name)
+		return
+	}
+	x.Out.Null()
+}
+
+func clientSetName(x *command.Ctx) {
+	if !validClientName(x.Args[2]) {
+		x.Out.Error(errClientName)
+		return
+	}
+	client(x).name = string(x.Args[2])
+	x.Out.OK()
+}
+
+func clientSetInfo(x *command.Ctx) {
+	c, option, value := client(x), x.Args[2], x.Args[3]
+	var at *string
+	switch {
+	case command.EqualFold(option, "LIB-NAME"):
+		at = &c.libName
+	case command.EqualFold(option, "LIB-VER"):
+		at = &c.libVer
+	default:
+		x.Out.Error("ERR Unrecognized option '" + string(option) + "'")
+		return
+	}
+	if !validClientName(value) {
+		x.Out.Error("ERR " + strings.ToLower(string(option)) + " cannot contain spaces, newlines or special characters.")
+		return
+	}
+	*at = string(value)
+	x.Out.OK()
+}
+
+func clientInfo(x *command.Ctx) {
+	x.Out.Verbatim("txt", client(x).describe(time.Now())+"\n")
+}
+
+func clientList(x *command.Ctx) {
+	keep := func(*conn) bool { return true }
+	switch args := x.Args[2:]; {
+	case len(args) == 0:
+	case len(args) == 2 && command.EqualFold(args[0], "TYPE"):
+		normal, ok := clientType(args[1])
+		if !ok {
+			x.Out.Error("ERR Unknown client type '" + string(args[1]) + "'")
+			return
+		}
+		keep = func(*conn) bool { return normal }
+	case len(args) >= 2 && command.EqualFold(args[0], "ID"):
+		ids := map[int64]bool{}
+		for _, a := range args[1:] {
+			id, ok := resp.ParseInt(a)
+			if !ok {
+				x.Out.Error("ERR Invalid client ID")
+				return
+			}
+			ids[id] = true
+		}
+		keep = func(c *conn) bool { return ids[c.id] }
+	default:
+		x.SyntaxError()
+		return
+	}
+	var b strings.Builder
+	now := time.Now()
+	for _, c := range client(x).srv.sorted() {
+		if keep(c) {
+			b.WriteString(c.describe(now) + "\n")
+		}
+	}
+	x.Out.Verbatim("txt", b.String())
+}
+
+// clientType reads a client type; every client here is a normal one.
+func clientType(name []byte) (normal, ok bool) {
+	switch strings.ToLower(string(name)) {
+	case "normal":
+		return true, true
+	case "master", "replica", "slave", "pubsub":
+		return false, true
+	}
+	return false, false
+}
+
+// sorted are the connections by id.
+func (s *server) sorted() []*conn {
+	var all []*conn
+	s.each(func(c *conn) { all = append(all, c) })
+	slices.SortFunc(all, func(a, b *conn) int { return int(a.id - b.id) })
+	return all
+}
+
+// describe is the connection's line in CLIENT LIST.
+func (c *conn) describe(now time.Time) string {
+	flags := ""
+	if c.tx != nil {
+		flags += "x"
+	}
+	if c.watchBroken {
+		flags += "d"
+	}
+	if c.readonly {
+		flags += "r"
+	}
+	if c.quit {
+		flags += "c"
+	}
+	if c.noEvict {
+		flags += "e"
+	}
+	if flags == "" {
+		flags = "N"
+	}
+	queued, queuedBytes := -1, int64(0)
+	if c.tx != nil {
+		queued, queuedBytes = len(c.tx.commands), c.tx.size
+	}
+	held, replies := c.out.size()
+	cmd := c.lastCommand
+	if cmd == "" {
+		cmd = "NULL"
+	}
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d multi-mem=%d oll=%d omem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+		c.id, c.nc.RemoteAddr(), c.nc.LocalAddr(), -1, c.name,
+		int(now.Sub(c.created).Seconds()), int(now.Sub(c.lastActive).Seconds()), flags, c.db,
+		queued, len(c.watching), queuedBytes, replies, held, cmd, c.proto, c.libName, c.libVer)
+}
+
+func clientNoEvict(x *command.Ctx) {
+	switch {
+	case command.EqualFold(x.Args[2], "ON"):
+		client(x).noEvict = true
+	case command.EqualFold(x.Args[2], "OFF"):
+		client(x).noEvict = false
+	default:
+		x.SyntaxError()
+		return
+	}
+	x.Out.OK()
+}
+
+func clientReply(x *command.Ctx) {
+	c := client(x)
+	switch {
+	case command.EqualFold(x.Args[2], "ON"):
+		c.reply = replyOn
+		x.Out.OK()
+	case command.EqualFold(x.Args[2], "OFF"):
+		c.reply = replyOff
+	case command.EqualFold(x.Args[2], "SKIP"):
+		if c.reply != replyOff {
+			c.reply = replySkipNext
+		}
+	default:
+		x.SyntaxError()
+	}
+}
+
+// killFilter is what CLIENT KILL was asked for; a nil field means any.
+type killFilter struct {
+	id          *int64
+	addr, laddr *string
+	normal      *bool
+	skipMe      bool
+}
+
+func (f *killFilter) matches(c *conn) bool {
+	return (f.id == nil || *f.id == c.id) &&
+		(f.addr == nil || *f.addr == c.nc.RemoteAddr().String()) &&
+		(f.laddr == nil || *f.laddr == c.nc.LocalAddr().String()) &&
+		(f.normal == nil || *f.normal)
+}
+
+func clientKill(x *command.Ctx) {
+	me := client(x)
+	if len(x.Args) == 3 { // the form of old: CLIENT KILL ip:port
+		addr := string(x.Args[2])
+		if me.kill(&killFilter{addr: &addr}) == 0 {
+			x.Out.Error("ERR No such client")
+			return
+		}
+		x.Out.OK()
+		return
+	}
+	f, err := parseKillFilter(x.Args[2:])
+	if err != nil {
+		x.Out.Error(err.Error())
+		return
+	}
+	x.Out.Int(int64(me.kill(f)))
+}
+
+func parseKillFilter(args [][]byte) (*killFilter, error) {
+	f := &killFilter{skipMe: true}
+	if len(args)%2 != 0 {
+		return nil, command.ErrSyntax
+	}
+	for ; len(args) > 0; args = args[2:] {
+		value := string(args[1])
+		switch strings.ToUpper(string(args[0])) {
+		case "ID":
+			id, ok := resp.ParseInt(args[1])
+			if !ok || id < 1 {
+				return nil, command.Error("ERR client-id should be greater than 0")
+			}
+			f.id = &id
+		case "ADDR":
+			f.addr = &value
+		case "LADDR":
+			f.laddr = &value
+		case "TYPE":
+			normal, ok := clientType(args[1])
+			if !ok {
+				return nil, command.Error("ERR Unknown client type '" + value + "'")
+			}
+			f.normal = &normal
+		case "USER":
+			if value != "default" {
+				return nil, command.Error("ERR No such user '" + value + "'")
+			}
+		case "SKIPME":
+			switch strings.ToLower(value) {
+			case "yes":
+				f.skipMe = true
+			case "no":
+				f.skipMe = false
+			default:
+				return nil, command.ErrSyntax
+			}
+		default:
+			return nil, command.ErrSyntax
+		}
+	}
+	return f, nil
+}
+
+// kill ends the connections that match and returns their number. The asking
+// connection itself ends after its reply.
+func (c *conn) kill(f *killFilter) int {
+	n := 0
+	for _, other := range c.srv.sorted() {
+		switch {
+		case !f.matches(other) || other == c && f.skipMe:
+			continue
+		case other == c:
+			c.quit = true
+		default:
+			other.out.shut()
+		}
+		n++
+	}
+	return n
+}

@@ -1,0 +1,247 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/redoubtdb/redoubt/node/command"
+)
+
+// RedisVersion is the version of Redis whose commands and replies are spoken.
+const RedisVersion = "7.2.0"
+
+func infoRows() []*command.Command {
+	return []*command.Command{
+		{Name: "info", Group: "server", Since: "1.0.0", Arity: -1, Flags: command.Loading | command.Stale, Categories: command.CatDangerous,
+			Tips: []string{"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}, Handler: info},
+		{Name: "time", Group: "server", Since: "2.6.0", Arity: 1, Flags: command.Loading | command.Stale | command.Fast,
+			Tips: []string{"nondeterministic_output"}, Handler: timeCommand},
+	}
+}
+
+func timeCommand(x *command.Ctx) {
+	now := time.Now()
+	x.Out.Array(2)
+	x.Out.BulkString(fmt.Sprint(now.Unix()))
+	x.Out.BulkString(fmt.Sprint(now.Nanosecond() / 1000))
+}
+
+// infoSection renders one section of INFO.
+type infoSection struct {
+	name  string // lower case, as it is asked for
+	title string
+	write func(*infoWriter, *conn)
+}
+
+var infoSections = []infoSection{
+	{"server", "Server", infoServer},
+	{"clients", "Clients", infoClients},
+	{"memory", "Memory", infoMemory},
+	{"persistence", "Persistence", infoPersistence},
+	{"stats", "Stats", infoStats},
+	{"replication", "Replication", infoReplication},
+	{"cpu", "CPU", infoCPU},
+	{"keyspace", "Keyspace", infoKeyspace},
+	{"redoubt", "Redoubt", infoRedoubt},
+}
+
+type infoWriter struct{ strings.Builder }
+
+func (w *infoWriter) field(name string, value any) { fmt.Fprintf(w, "%s:%v\r\n", name, value) }
+
+// info answers the sections asked for. What it tells of the data is
+// statistics, not data: it is not held back until a commit, so that an
+// operator can look at a node that waits for its quorum.
+func info(x *command.Ctx) {
+	var asked []string
+	all := len(x.Args) == 1
+	for _, a := range x.Args[1:] {
+		s := strings.ToLower(string(a))
+		asked = append(asked, s)
+		all = all || s == "all" || s == "default" || s == "everything"
+	}
+	w := &infoWriter{}
+	for _, s := range infoSections {
+		if !all && !slices.Contains(asked, s.name) {
+			continue
+		}
+		if w.Len() > 0 {
+			w.WriteString("\r\n")
+		}
+		w.WriteString("# " + s.title + "\r\n")
+		s.write(w, client(x))
+	}
+	x.Out.Verbatim("txt", w.String())
+}
+
+func infoServer(w *infoWriter, c *conn) {
+	n, st := c.srv.node, &c.srv.engine.stats
+	up := time.Since(st.started)
+	w.field("redis_version", RedisVersion)
+	w.field("redoubt_version", Version())
+	w.field("redis_mode", "standalone")
+	w.field("os", osName())
+	w.field("arch_bits", 32<<(^uint(0)>>63))
+	w.field("go_version", runtime.Version())
+	w.field("process_id", os.Getpid())
+	w.field("run_id", n.runID)
+	w.field("tcp_port", c.srv.cfg.port)
+	w.field("server_time_usec", time.Now().UnixMicro())
+	w.field("uptime_in_seconds", int64(up.Seconds()))
+	w.field("uptime_in_days", int64(up.Hours()/24))
+}
+
+func osName() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return runtime.GOOS
+	}
+	return fmt.Sprintf("%s %s %s", unix.ByteSliceToString(u.Sysname[:]), unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:]))
+}
+
+func infoClients(w *infoWriter, c *conn) {
+	w.field("connected_clients", c.srv.clients())
+	w.field("maxclients", c.srv.cfg.maxClients.Load())
+	w.field("blocked_clients", 0)
+	w.field("waiting_for_commit", c.srv.engine.gate.waitingCount())
+}
+
+func infoMemory(w *infoWriter, c *conn) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	rss := residentBytes()
+	w.field("used_memory", m.HeapAlloc)
+	w.field("used_memory_human", human(m.HeapAlloc))
+	w.field("used_memory_rss", rss)
+	w.field("used_memory_rss_human", human(rss))
+	w.field("used_memory_dataset", c.srv.engine.ks.MemoryUsed())
+	w.field("maxmemory", 0)
+	w.field("maxmemory_human", "0B")
+	w.field("maxmemory_policy", "noeviction")
+	w.field("mem_allocator", "go")
+}
+
+func residentBytes() uint64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, resident uint64
+	fmt.Sscan(string(b), &size, &resident)
+	return resident * uint64(os.Getpagesize())
+}
+
+// human prints bytes as redis does: 1.50M.
+func human(n uint64) string {
+	f, units := float64(n), []string{"K", "M", "G", "T"}
+	if n < 1024 {
+		return fmt.Sprintf("%dB", n)
+	}
+	i := -1
+	for f >= 1024 && i < len(units)-1 {
+		f /= 1024
+		i++
+	}
+	return fmt.Sprintf("%.2f%s", f, units[i])
+}
+
+func infoPersistence(w *infoWriter, c *conn) {
+	e, p := c.srv.engine, &c.srv.node.load
+	loading := 0
+	if e.role == RoleLoading {
+		loading = 1
+	}
+	w.field("loading", loading)
+	w.field("async_loading", 0)
+	if loading == 1 {
+		w.field("loading_start_time", p.started.Load())
+		w.field("loading_total_bytes", p.totalBytes.Load())
+		w.field("loading_loaded_bytes", p.loadedBytes.Load())
+		w.field("loading_loaded_perc", fmt.Sprintf("%.2f", p.percent()))
+		w.field("loading_eta_seconds", p.eta(time.Now()))
+		if phase := p.phase.Load(); phase != nil {
+			w.field("loading_phase", *phase)
+		}
+	}
+	w.field("rdb_bgsave_in_progress", 0)
+	w.field("aof_enabled", 1)
+	w.field("aof_rewrite_in_progress", 0)
+	w.field("aof_last_write_status", "ok")
+}
+
+func infoStats(w *infoWriter, c *conn) {
+	st := &c.srv.engine.stats
+	w.field("total_connections_received", st.connections.Load())
+	w.field("total_commands_processed", st.commands)
+	w.field("total_net_input_bytes", st.netInput.Load())
+	w.field("total_net_output_bytes", st.netOutput.Load())
+	w.field("rejected_connections", st.rejectedConnections.Load())
+	w.field("expired_keys", st.Expired)
+	w.field("evicted_keys", 0)
+	w.field("keyspace_hits", st.Hits)
+	w.field("keyspace_misses", st.Misses)
+	w.field("total_error_replies", st.errorReplies)
+}
+
+func infoCPU(w *infoWriter, _ *conn) {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return
+	}
+	w.field("used_cpu_sys", fmt.Sprintf("%d.%06d", u.Stime.Sec, u.Stime.Usec))
+	w.field("used_cpu_user", fmt.Sprintf("%d.%06d", u.Utime.Sec, u.Utime.Usec))
+}
+
+func infoKeyspace(w *infoWriter, c *conn) {
+	ks := c.srv.engine.ks
+	for i := range ks.NumDBs() {
+		if db := ks.DB(i); db.Len() > 0 {
+			w.field(fmt.Sprintf("db%d", i), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d", db.Len(), db.Expires(), db.AvgTTL()))
+		}
+	}
+}
+
+func infoRedoubt(w *infoWriter, c *conn) {
+	e, n := c.srv.engine, c.srv.node
+	w.field("cluster", n.cfg.Cluster)
+	w.field("shard", fmt.Sprintf("%04d", n.cfg.Shard))
+	w.field("node_id", n.cfg.NodeID)
+	w.field("availability_zone", n.cfg.AZ)
+	w.field("role", e.role)
+	if p := e.primary; p != nil {
+		w.field("epoch", p.term.Epoch())
+		w.field("lease_left_ms", p.term.LeaseLeft().Milliseconds())
+		w.field("seq_executed", p.executed)
+		w.field("seq_committed", p.appender.Committed())
+		w.field("append_queue_bytes", p.appender.QueuedBytes())
+		w.field("seq_sealed", p.sealedSeq())
+		w.field("head_bytes", p.term.HeadBytes())
+		w.field("head_limit_bytes", p.term.HeadLimit())
+	} else {
+		w.field("epoch", e.applied.Epoch)
+		w.field("lease_left_ms", 0)
+		w.field("seq_executed", e.applied.Seq)
+		w.field("seq_committed", max(n.tail.Load(), e.applied.Seq))
+		w.field("seq_sealed", n.sealed.Load())
+	}
+	w.field("applied_entries", e.stats.entriesApplied)
+	w.field("terms_won", e.stats.failovers.Load())
+	if at := n.snapshotTime.Load(); at != nil {
+		w.field("snapshot_age_seconds", int64(time.Since(*at).Seconds()))
+	} else {
+		w.field("snapshot_age_seconds", -1)
+	}
+	if o, away := n.store.Outage(); away {
+		w.field("object_storage", "away")
+		w.field("object_storage_away_since", o.Since.UTC().Format(time.RFC3339))
+		w.field("object_storage_error", strings.ReplaceAll(o.Err.Error(), "\n", " "))
+	} else {
+		w.field("object_storage", "ok")
+	}
+}

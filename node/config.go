@@ -1,0 +1,93 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/s3segments"
+)
+
+// Config is what a node needs to run. Etcd and Store stay the caller's to
+// close, after the node.
+type Config struct {
+	Cluster string // name of the database
+	Shard   int    // number of the shard, from 0
+	NodeID  string // unique in the cluster
+	AZ      string // availability zone, for people and placement
+
+	Listen   string // address for clients, host:port; port 0 picks one
+	Announce string // address that others are told, default the one listened on
+
+	Etcd  *clientv3.Client
+	Store *s3segments.Store
+
+	LeaseTTL    time.Duration // of the leader key, whole seconds; default 2 s
+	HeadLimit   int64         // bytes of log that etcd may hold; default 256 MiB
+	SegmentSize int64         // bytes of log after which a segment is sealed; default 8 MiB
+	SegmentAge  time.Duration // age of the oldest entry after which one is sealed; default 10 s
+	MaxBatch    int           // bytes of commands committed in one entry; default 128 KiB
+
+	Databases          int    // default 16
+	MaxClients         int    // default 10000
+	RequirePass        string // "" lets everybody in who reaches the port
+	EnableDebugCommand string // no, yes or local; default no
+
+	Logger  *slog.Logger          // default: nothing is logged
+	Metrics prometheus.Registerer // default: not exported
+}
+
+// Check reports what is wrong with a configuration, in words for whoever wrote
+// it, and fills in defaults.
+func (c *Config) Check() error {
+	if err := etcdfence.CheckName(c.Cluster); err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	if err := etcdfence.CheckName(c.NodeID); err != nil {
+		return fmt.Errorf("node id: %w", err)
+	}
+	switch {
+	case c.Shard < 0 || c.Shard > 9999:
+		return fmt.Errorf("shard must be between 0 and 9999, not %d", c.Shard)
+	case c.Etcd == nil || c.Store == nil:
+		return errors.New("etcd and object storage must be given")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("listen address must be host:port: %w", err)
+	}
+	switch c.EnableDebugCommand {
+	case "":
+		c.EnableDebugCommand = "no"
+	case "no", "yes", "local":
+	default:
+		return fmt.Errorf("enable-debug-command must be no, yes or local, not %q", c.EnableDebugCommand)
+	}
+	setDefault(&c.LeaseTTL, etcdfence.DefaultLeaseTTL)
+	setDefault(&c.HeadLimit, etcdfence.DefaultHeadLimit)
+	setDefault(&c.SegmentSize, 8<<20)
+	setDefault(&c.SegmentAge, 10*time.Second)
+	setDefault(&c.Databases, 16)
+	setDefault(&c.MaxClients, 10000)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	if min := 4*c.SegmentSize + 2*headReserve; c.HeadLimit < min {
+		return fmt.Errorf("head limit of %d bytes is too small for segments of %d bytes: it must be at least %d", c.HeadLimit, c.SegmentSize, min)
+	}
+	return nil
+}
+
+func setDefault[T int | int64 | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}

@@ -1,0 +1,229 @@
+package node
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redoubtdb/redoubt/node/resp"
+)
+
+// Bounds of what one connection does and holds.
+const (
+	// maxChunk is how many pipelined commands run under one hold of the
+	// engine's lock.
+	maxChunk = 128
+	// maxChunkReply is how many bytes of replies a chunk produces before it
+	// lets go of the lock, give or take one reply.
+	maxChunkReply = 256 << 10
+	// maxHeld is how many bytes of replies may wait for a commit before the
+	// connection stops reading.
+	maxHeld = 1 << 20
+	// quitGrace is how long a connection that said goodbye waits for its
+	// held replies to be committed and sent.
+	quitGrace = 5 * time.Second
+)
+
+// conn is one client's connection. Its session state is guarded by the
+// engine's lock.
+type conn struct {
+	srv       *server
+	id        int64
+	nc        net.Conn
+	rd        *resp.Reader
+	out       *output
+	created   time.Time
+	newLimits atomic.Bool // CONFIG SET changed the protocol's limits
+
+	// The chunk being executed.
+	*chunk
+	quit bool // close once the chunk's replies are sent
+
+	session
+}
+
+// session is what a connection has set, as RESET returns it to.
+type session struct {
+	db            int
+	proto         int
+	name          string
+	libName       string
+	libVer        string
+	authenticated bool
+	readonly      bool // READONLY was sent: reads from a replica are accepted
+	noEvict       bool
+	reply         replyMode
+	tx            *transaction
+	lastCommand   string
+	lastActive    time.Time
+	watching      []watched
+	watchBroken   bool
+}
+
+// replyMode is set by CLIENT REPLY.
+type replyMode uint8
+
+const (
+	replyOn replyMode = iota
+	replyOff
+	replySkipNext // CLIENT REPLY SKIP itself
+	replySkip     // the command after it
+)
+
+// chunk is the memory of one round of commands. It is pooled, so that idle
+// connections hold none.
+type chunk struct {
+	w     *resp.Writer
+	args  [][]byte // arguments of all commands
+	ends  []int    // ends[i] is where command i ends in args
+	marks []mark
+}
+
+var chunks = sync.Pool{New: func() any { return &chunk{w: &resp.Writer{Proto: 2}} }}
+
+func (ch *chunk) release() {
+	// One huge reply or pipeline must not stay in the pool.
+	if cap(ch.w.B) > 2*maxChunkReply || cap(ch.args) > 64<<10 {
+		return
+	}
+	clear(ch.args[:cap(ch.args)])
+	ch.w.B, ch.args, ch.ends, ch.marks = ch.w.B[:0], ch.args[:0], ch.ends[:0], ch.marks[:0]
+	chunks.Put(ch)
+}
+
+// serve reads and runs commands until the connection ends.
+func (c *conn) serve(ctx context.Context) error {
+	for {
+		if err := c.fill(); err != nil {
+			return err
+		}
+		c.chunk = chunks.Get().(*chunk)
+		err := c.runBuffered(ctx)
+		c.chunk.release()
+		c.chunk = nil
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads what has arrived, waiting for it at most as long as `timeout`.
+func (c *conn) fill() error {
+	if d := c.srv.cfg.timeout.Load(); d > 0 {
+		c.nc.SetReadDeadline(time.Now().Add(time.Duration(d) * time.Second))
+	} else if c.srv.cfg.timeoutUsed.Load() {
+		c.nc.SetReadDeadline(time.Time{})
+	}
+	if c.newLimits.Swap(false) {
+		c.rd.SetLimits(c.srv.cfg.limits())
+	}
+	return c.rd.Fill(c.nc)
+}
+
+// runBuffered runs every whole command that has been read.
+func (c *conn) runBuffered(ctx context.Context) error {
+	for {
+		protocolErr := c.parse()
+		for next := 0; next < len(c.ends) && !c.quit; {
+			if err := c.out.wait(maxHeld); err != nil {
+				return err
+			}
+			if err := c.srv.engine.waitRoom(ctx); err != nil {
+				return err
+			}
+			var err error
+			if next, err = c.execute(next); err != nil {
+				return err
+			}
+		}
+		if protocolErr != nil && !c.quit {
+			c.w.Error("ERR " + protocolErr.Error())
+			if err := c.send([]mark{{end: len(c.w.B)}}, 0); err != nil {
+				return err
+			}
+		}
+		if c.quit || protocolErr != nil {
+			c.out.drain(quitGrace)
+			return protocolErr
+		}
+		if len(c.ends) == 0 {
+			return nil
+		}
+	}
+}
+
+// parse collects whole commands from the reader's buffer, up to maxChunk.
+func (c *conn) parse() error {
+	c.args, c.ends = c.args[:0], c.ends[:0]
+	for len(c.ends) < maxChunk {
+		args, ok, err := c.rd.Next()
+		if err != nil || !ok {
+			return err
+		}
+		if len(args) == 0 {
+			continue
+		}
+		c.args = append(c.args, args...)
+		c.ends = append(c.ends, len(c.args))
+		if !c.authenticated {
+			return nil // AUTH changes the limits that the next one is read under
+		}
+	}
+	return nil
+}
+
+// execute runs parsed commands from number next on under one hold of the
+// engine's lock, until all ran or enough replies have gathered, and sends
+// their replies. It returns the number of the first that did not run.
+func (c *conn) execute(next int) (int, error) {
+	e := c.srv.engine
+	e.mu.Lock()
+	tenure := e.primary
+	err := error(nil)
+	for err == nil && next < len(c.ends) && len(c.w.B) < maxChunkReply && !c.quit && e.primary == tenure {
+		start := 0
+		if next > 0 {
+			start = c.ends[next-1]
+		}
+		err = c.run(c.args[start:c.ends[next]])
+		next++
+	}
+	c.lastActive = time.Now()
+	e.mu.Unlock()
+	if err != nil {
+		return next, err
+	}
+	if tenure == nil {
+		return next, c.send(c.marks, 0)
+	}
+	// DESIGN invariant 3: the lease's deadline is judged after the commands ran
+	// and before any of their replies leaves. A process that was stopped
+	// between a check and the read would answer from the past.
+	if !tenure.term.Valid() {
+		return next, errLost
+	}
+	return next, c.send(c.marks, tenure.gen)
+}
+
+// send hands the chunk's replies to the output.
+func (c *conn) send(marks []mark, gen uint64) error {
+	err := c.out.send(c.w.B, marks, c.srv.engine.gate, gen)
+	c.w.B, c.marks = c.w.B[:0], c.marks[:0]
+	return err
+}
+
+// mark notes that what was written to the chunk since the last mark waits for
+// seq. Replies of one connection keep their order, so a reply may as well wait
+// with the one before it.
+func (c *conn) mark(seq uint64) {
+	end := len(c.w.B)
+	if n := len(c.marks); n > 0 {
+		if seq <= c.marks[n-1].seq {
+			c.marks[n-1].end = end
+			return
+		}
+	}
+	c.marks = append(c.marks, mark{end: end, seq: seq})
+}

@@ -1,0 +1,40 @@
+// Package node is Redoubt's server: one process's part in one shard.
+//
+// # Parts
+//
+//	server, conn, output   connections: reading, running chunks, sending replies
+//	engine, dispatch       one command at a time over the data; what may run when
+//	gate, lastWrite        which replies wait for which commit
+//	follow, lead, load     the node's roles, one goroutine that runs them in turn
+//	cmd_*, multi, watch    commands on connections and the server, with their rows
+//
+// Package keyspace holds the data, package command the commands on it, package
+// resp the wire format.
+//
+// # A command
+//
+// A connection's goroutine parses what has arrived into a chunk of commands,
+// takes the engine's lock, runs the chunk, lets go and hands the replies to the
+// connection's output. A command's effects become one unit of the log; the
+// appender says which entry they will be in. The reply waits for that entry, or,
+// when it only read, for the last uncommitted write to a key that it names.
+// Replies that wait for nothing leave at once, and the connection goes on
+// reading and running commands meanwhile.
+//
+// The lease's deadline is judged after a chunk has run and before any of its
+// replies is handed on. That is enough for all of them: at that moment no other
+// primary existed, so what was read was the newest state; and a reply that waits
+// for a commit leaves on the word of etcd's fence.
+//
+// # Roles
+//
+//	loading   data is read from object storage; commands on data get -LOADING
+//	replica   follows the log; writes get -READONLY, and so do reads on
+//	          connections that have not sent READONLY
+//	primary   holds the shard's leader key
+//
+// A replica campaigns when nobody leads and it has applied the whole log. It
+// appends its epoch's opening entry before it serves. A primary whose term ends
+// cuts every connection that waits for a commit; if it had executed anything
+// that is not committed it drops its data and loads again.
+package node

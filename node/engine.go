@@ -1,0 +1,218 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redoubtdb/redoubt/node/command"
+	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/wal"
+)
+
+// engine runs commands one at a time over the data of one node: one lock, one
+// serial history (DESIGN section 9). It turns writes into units of the log and
+// says which seq each reply has to wait for.
+type engine struct {
+	table *command.Table
+	gate  *gate
+
+	mu       sync.Mutex
+	ks       *keyspace.Keyspace
+	role     Role
+	applied  wal.Position // the last entry that was applied, or executed before it
+	replayer *command.Replayer
+	primary  *tenure // set while role is RolePrimary
+	last     *lastWrite
+	watched  watchTable
+	ctx      command.Ctx
+	stats    stats
+
+	activeExpire bool
+
+	appender atomic.Pointer[wal.Appender] // of primary, for waitRoom without the lock
+
+	// The unit being built, see begin.
+	unit       wal.Unit
+	slots      []uint16
+	everything bool
+	wait       uint64
+	lost       error
+}
+
+func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {
+	e := &engine{
+		table: t, ks: ks, gate: &gate{}, role: RoleLoading,
+		last: newLastWrite(), watched: watchTable{}, activeExpire: true,
+	}
+	e.stats.started = time.Now()
+	e.ctx.Listener = e
+	e.ctx.Stats = &e.stats.Stats
+	e.adopt(ks, wal.Position{})
+	return e
+}
+
+// adopt replaces the data with ks, the state after position p.
+func (e *engine) adopt(ks *keyspace.Keyspace, p wal.Position) {
+	e.ks = ks
+	e.applied = p
+	e.replayer = command.NewReplayer(e.table, ks, e)
+	e.watched.touchAll()
+}
+
+// mode is how commands judge expired keys: only a primary that can log the
+// deletion deletes them, so that reads go on while the head is full.
+func (e *engine) mode() command.Mode {
+	if p := e.primary; p != nil && !p.leaving && p.admitHead(0) == nil {
+		return command.Primary
+	}
+	return command.Replica
+}
+
+// waitRoom blocks while too much waits to be committed. It returns an error
+// only when ctx ends.
+func (e *engine) waitRoom(ctx context.Context) error {
+	if a := e.appender.Load(); a != nil {
+		// An appender that has ended is no reason: commands then meet the
+		// node's next role.
+		a.WaitRoom(ctx)
+	}
+	return ctx.Err()
+}
+
+// begin starts an atomic unit: one command, or a transaction.
+func (e *engine) begin(now int64) {
+	e.unit.Reset()
+	e.slots = e.slots[:0]
+	e.everything = false
+	e.wait = 0
+	e.ctx.KS = e.ks
+	e.ctx.Unit = &e.unit
+	e.ctx.Mode = e.mode()
+	e.ctx.Now = now
+}
+
+// invoke runs one command of the unit for c, whose reply goes to c's chunk.
+// Handlers of transactions invoke further commands.
+func (e *engine) invoke(c *conn, cmd *command.Command, args [][]byte) {
+	ctx := &e.ctx
+	outerArgs, outerCmd := ctx.Args, ctx.Cmd
+	ctx.Args, ctx.Cmd, ctx.DB, ctx.Session, ctx.Out = args, cmd, c.db, c, c.w
+	cmd.Handler(ctx)
+	ctx.Args, ctx.Cmd = outerArgs, outerCmd
+	e.wait = max(e.wait, e.dependsOn(cmd, args))
+	e.stats.commands++
+}
+
+// finish ends the unit: its effects get their place in the log, and the seq
+// that the unit's replies wait for is returned. An error means that the term
+// is over and the reply must not leave.
+func (e *engine) finish() (uint64, error) {
+	if e.unit.Empty() {
+		return e.wait, nil
+	}
+	seq, err := e.primary.appender.Add(&e.unit)
+	if err != nil {
+		return 0, err
+	}
+	e.primary.executed = seq
+	if e.everything {
+		e.last.floor = seq
+	}
+	for _, s := range e.slots {
+		e.last.slots[s] = seq
+	}
+	return seq, nil
+}
+
+// Touched notes a changed key for the reply gate and for WATCH.
+func (e *engine) Touched(db int, key []byte) {
+	e.slots = append(e.slots, e.last.slot(key))
+	e.watched.touch(db, key)
+}
+
+// TouchedDB notes that any key of a database may have changed.
+func (e *engine) TouchedDB(db int) {
+	e.everything = true
+	e.watched.touchDB(db, func(key []byte) bool {
+		_, ok := e.ks.DB(db).Lookup(key)
+		return ok
+	})
+}
+
+// Event is where keyspace notifications leave; nobody can subscribe yet.
+func (e *engine) Event(command.EventClass, string, int, []byte) {}
+
+// waitForAll makes the unit's replies wait for everything executed so far.
+func (e *engine) waitForAll() {
+	if e.primary != nil {
+		e.wait = max(e.wait, e.primary.executed)
+	}
+}
+
+// dependsOn is the seq that a reply of cmd has to wait for because of what it
+// may have read.
+func (e *engine) dependsOn(cmd *command.Command, args [][]byte) uint64 {
+	p := e.primary
+	if p == nil || p.executed <= p.appender.Committed() {
+		return 0
+	}
+	if cmd.Keyspace {
+		return p.executed
+	}
+	if cmd.First > 0 && cmd.Flags&command.MovableKeys == 0 {
+		end := cmd.Last
+		if end < 0 {
+			end += len(args)
+		}
+		wait := uint64(0)
+		for i := cmd.First; i <= end && i < len(args); i += cmd.Step {
+			wait = max(wait, e.last.of(args[i]))
+		}
+		return wait
+	}
+	keys, err := cmd.AppendKeys(nil, args)
+	if err != nil {
+		return p.executed
+	}
+	wait := uint64(0)
+	for _, k := range keys {
+		wait = max(wait, e.last.of(args[k.Index]))
+	}
+	return wait
+}
+
+// apply replays one entry of the log on a replica, as a whole.
+func (e *engine) apply(entry *wal.Entry) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.applied.Check(entry); err != nil {
+		return err
+	}
+	if entry.Kind == wal.KindEffects {
+		e.slots = e.slots[:0]
+		if err := wal.EachUnit(entry.Payload, e.replayer.Apply); err != nil {
+			return err
+		}
+	}
+	e.applied = entry.Position()
+	e.stats.entriesApplied++
+	return nil
+}
+
+// position is the place in the log that the data is at.
+func (e *engine) position() wal.Position {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.applied
+}
+
+// becomeReplica lets reads in, once the data has caught up with the log.
+func (e *engine) becomeReplica() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.role == RoleLoading {
+		e.role = RoleReplica
+	}
+}

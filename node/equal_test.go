@@ -1,0 +1,244 @@
+package node
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/redoubtdb/redoubt/internal/testenv"
+	"github.com/redoubtdb/redoubt/node/command/commandtest"
+)
+
+// impersonal takes out of HELLO's reply what differs: version and client id.
+func impersonal(reply []byte) []byte {
+	reply = regexp.MustCompile(`\$\d\r\n7\.[0-9.]+\r\n`).ReplaceAll(reply, []byte("<version>"))
+	return regexp.MustCompile(`(\$2\r\nid\r\n):\d+`).ReplaceAll(reply, []byte("$1:<id>"))
+}
+
+func TestRowsEqualRedis(t *testing.T) {
+	redis := testenv.StartRedis(t)
+	commandtest.CompareRows(t, redis.Addr, connectionRows())
+	commandtest.CompareRows(t, redis.Addr, transactionRows())
+	commandtest.CompareRows(t, redis.Addr, configRows())
+	commandtest.CompareRows(t, redis.Addr, infoRows())
+	commandtest.CompareRows(t, redis.Addr, replicationRows())
+	commandtest.CompareRows(t, redis.Addr, debugRows())
+	commandtest.CompareSubcommands(t, redis.Addr, clientRows()[0], "setinfo")
+}
+
+// TestConversationsEqualRedis holds whole conversations with a node and with a
+// real redis-server and compares every reply byte by byte. A line is a request;
+// "2>" in front sends it on a second connection.
+func TestConversationsEqualRedis(t *testing.T) {
+	redis := testenv.StartRedis(t, "--enable-debug-command", "local")
+	n := startNode(t, nil)
+	for name, script := range map[string]string{
+		"errors": `
+			nosuchcommand
+			nosuchcommand a b
+			get
+			get a b
+			config nosuch
+			client nosuch
+			client`,
+		"connection": `
+			ping
+			ping hello
+			ping a b
+			echo x
+			select 3
+			set k v
+			select 0
+			get k
+			select 16
+			select -1
+			select x
+			reset
+			select 3
+			get k
+			del k
+			quit extra`,
+		"hello": `
+			hello 4
+			hello x
+			hello 3 nosuch
+			hello 2 setname
+			hello 2 setname bad\nname
+			hello 3 auth default wrong setname n
+			client getname
+			auth a b c
+			auth x
+			auth nosuch x
+			auth default anything`,
+		"resp3": `
+			hello 2 setname one
+			client getname
+			hset h a 1 b 2
+			config get maxclients
+			del h`,
+		"multi": `
+			exec
+			discard
+			multi
+			multi
+			set a 1
+			incr a
+			get a
+			watch a
+			exec
+			get a
+			multi
+			set a 2
+			discard
+			get a
+			multi
+			nosuch
+			set a 3
+			exec
+			get a
+			multi
+			set a
+			set a 3
+			exec
+			multi
+			set a x
+			incr a
+			get a
+			exec
+			multi
+			exec
+			multi
+			select 1
+			set inone 1
+			select 0
+			get inone
+			exec
+			del a
+			select 1
+			del inone`,
+		"watch": `
+			set w 1
+			watch w
+			multi
+			set w 2
+			exec
+			watch w
+			2> set w 3
+			multi
+			set w 4
+			exec
+			get w
+			watch w
+			2> set w 5
+			unwatch
+			multi
+			set w 6
+			exec
+			watch nokey
+			2> set nokey 1
+			multi
+			get nokey
+			exec
+			watch w nokey
+			2> flushall
+			multi
+			get w
+			exec
+			set e 1 px 1
+			watch w
+			2> select 1
+			2> set w 1
+			multi
+			ping
+			exec
+			2> flushall
+			watch w
+			2> swapdb 0 1
+			multi
+			ping
+			exec`,
+		"client": `
+			client setname good
+			client getname
+			client setname
+			client kill 1.2.3.4:5
+			client kill id 0
+			client kill id x
+			client kill type nosuch
+			client kill type normal id 999999
+			client kill skipme maybe
+			client kill user nosuch
+			client kill nosuch x
+			client list type nosuch
+			client list id x
+			client list nosuch
+			client list id 999999
+			client no-evict on
+			client no-evict x
+			client reply x`,
+		"config": `
+			config set nosuch 1
+			config set maxclients abc
+			config set maxclients 0
+			config set timeout 5 timeout 6
+			config set timeout
+			config set timeout 7 maxclients x
+			config get timeout
+			config set timeout 7
+			config get timeout
+			config set timeout 0
+			config set hash-max-listpack-entries 2
+			hset h a 1 b 2 c 3
+			object encoding h
+			config set hash-max-listpack-entries 128
+			del h
+			config get databases
+			config set databases 3
+			config get nosuch*
+			config rewrite
+			config resetstat
+			config set proto-max-bulk-len 2mb
+			config get proto-max-bulk-len
+			config set proto-max-bulk-len 512mb
+			config set proto-max-bulk-len 5x`,
+		"wait": `
+			wait a b
+			wait 0 -1
+			wait 0 x`,
+		"debug": `
+			flushall
+			debug digest
+			set a 1
+			select 5
+			hset h f v
+			debug digest
+			debug digest-value h nokey
+			debug sleep 0
+			debug set-active-expire 1
+			flushall
+			select 0
+			flushall`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours := [2]*commandtest.Client{commandtest.Dial(t, n.Addr()), commandtest.Dial(t, n.Addr())}
+			theirs := [2]*commandtest.Client{commandtest.Dial(t, redis.Addr), commandtest.Dial(t, redis.Addr)}
+			for line := range strings.Lines(script) {
+				line = strings.TrimSpace(line)
+				if line == "" {
+					continue
+				}
+				request, second := strings.CutPrefix(line, "2>")
+				i := 0
+				if second {
+					i = 1
+				}
+				args := words(request)
+				got, want := ours[i].Do(args...), theirs[i].Do(args...)
+				got, want = impersonal(got), impersonal(want)
+				if string(got) != string(want) {
+					t.Errorf("%s\n got  %q\n want %q", line, got, want)
+				}
+			}
+		})
+	}
+}

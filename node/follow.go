@@ -1,0 +1,154 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/wal"
+)
+
+// errVacant ends a Follow: nobody leads the shard and this node may.
+var errVacant = errors.New("node: the shard has no primary")
+
+// standBackFor is how long a node that has just handed over lets others
+// campaign first.
+const standBackFor = 2 * time.Second
+
+// follow keeps the node a replica until it has won a campaign; it then returns
+// the term. errReload means that the data must be loaded anew.
+func (n *Node) follow(ctx context.Context) (*etcdfence.Term, error) {
+	for {
+		f := &follower{n: n}
+		fctx, cancel := context.WithCancelCause(ctx)
+		f.vacant = func() { cancel(errVacant) }
+		f.eligibleAt = time.AfterFunc(time.Until(n.standsBack()), f.reconsider)
+		err := n.shard.Follow(fctx, n.engine.position(), f)
+		f.stop()
+		vacant := errors.Is(context.Cause(fctx), errVacant)
+		cancel(nil)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case vacant:
+			term, err := n.campaign(ctx)
+			if term != nil || err != nil {
+				return term, err
+			}
+		case errors.Is(err, etcdfence.ErrTrimmed):
+			if err := n.readSegments(ctx); err != nil {
+				return nil, err
+			}
+		case errors.Is(err, etcdfence.ErrDiverged):
+			return nil, fmt.Errorf("%w: %w", errReload, err)
+		default:
+			return nil, fmt.Errorf("follow the log: %w", err)
+		}
+	}
+}
+
+// campaign tries to become the primary. Neither a term nor an error: somebody
+// else was first, or there is more of the log to apply.
+func (n *Node) campaign(ctx context.Context) (*etcdfence.Term, error) {
+	c := etcdfence.Candidate{NodeID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ}
+	term, err := n.shard.Campaign(ctx, c, n.engine.position())
+	switch {
+	case err == nil:
+		return term, nil
+	case errors.Is(err, etcdfence.ErrLeaderExists), errors.Is(err, etcdfence.ErrNotCaughtUp):
+		return nil, nil
+	case errors.Is(err, etcdfence.ErrDiverged):
+		return nil, fmt.Errorf("%w: %w", errReload, err)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	n.log.Warn("campaign failed, trying again", "err", err)
+	return nil, pause(ctx, 100*time.Millisecond)
+}
+
+// pause waits for about d.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d/2 + rand.N(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readSegments applies what has been sealed and trimmed before this node got
+// to it.
+func (n *Node) readSegments(ctx context.Context) error {
+	st, err := n.shard.State(ctx)
+	if err != nil {
+		return err
+	}
+	n.log.Info("catching up from segments", "from", n.engine.position().Seq+1, "to", st.Sealed.Seq)
+	_, err = n.segments.Read(ctx, n.engine.position(), st.Sealed.Seq, n.engine.apply)
+	if err != nil {
+		// A segment that was cleaned up meanwhile is below a newer snapshot.
+		return fmt.Errorf("%w: read segments: %w", errReload, err)
+	}
+	return nil
+}
+
+// follower is what a replica does with what Follow delivers. Its methods are
+// called from one goroutine; reconsider from a timer's.
+type follower struct {
+	n          *Node
+	vacant     func()
+	eligibleAt *time.Timer
+}
+
+// Entry applies one entry.
+func (f *follower) Entry(e *wal.Entry) error {
+	if err := f.n.engine.apply(e); err != nil {
+		return err
+	}
+	f.n.appliedAt(e)
+	return nil
+}
+
+// Leader hears who leads the shard.
+func (f *follower) Leader(l *etcdfence.Leader) {
+	f.n.leader.Store(l)
+	if l != nil && l.NodeID != f.n.cfg.NodeID {
+		f.n.standBackUntil.Store(0) // somebody else has taken over
+	}
+	f.reconsider()
+}
+
+// CaughtUp hears that everything known was delivered.
+func (f *follower) CaughtUp(tail uint64) {
+	f.n.caughtUp(tail)
+	f.reconsider()
+}
+
+// reconsider ends the Follow when this node should campaign.
+func (f *follower) reconsider() {
+	if mayCampaign(f.n.ready.Load(), f.n.leader.Load() != nil, time.Now(), f.n.standsBack()) {
+		f.vacant()
+	}
+}
+
+// Sealed hears how far the log is sealed.
+func (f *follower) Sealed(s etcdfence.Sealed) { f.n.sealed.Store(s.Seq) }
+
+func (f *follower) stop() { f.eligibleAt.Stop() }
+
+// standsBack is until when this node leaves the shard to others.
+func (n *Node) standsBack() time.Time { return time.Unix(0, n.standBackUntil.Load()) }
+
+// standBack leaves the shard to others for a while.
+func (n *Node) standBack() { n.standBackUntil.Store(time.Now().Add(standBackFor).UnixNano()) }
+
+// mayCampaign: a node campaigns when it has caught up once, nobody leads, and
+// it is not standing back for others.
+func mayCampaign(caughtUp, led bool, now, standBackUntil time.Time) bool {
+	return caughtUp && !led && !now.Before(standBackUntil)
+}

@@ -1,0 +1,90 @@
+package node
+
+import (
+	"sort"
+	"sync"
+)
+
+// gate holds replies back until the writes they depend on are committed
+// (DESIGN invariant 1). Outputs register the seq they wait for; commit
+// releases them, reset cuts those whose writes were lost with the epoch.
+//
+// A generation is one term as primary. An output that registers for a term
+// that is over is cut, whatever the seq: the same seq may by now belong to
+// another primary's write.
+type gate struct {
+	mu        sync.Mutex
+	gen       uint64
+	committed uint64
+	waiting   []gateBucket // ascending by seq
+}
+
+type gateBucket struct {
+	seq  uint64
+	outs []*output
+}
+
+// hold registers out, whose oldest held reply executed in generation gen may
+// leave once seq is committed.
+func (g *gate) hold(gen, seq uint64, out *output) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case gen != g.gen:
+		out.cut()
+	case seq <= g.committed:
+		out.release(seq)
+	default:
+		// Nearly always the newest seq; only reads of older uncommitted keys
+		// land further up.
+		i := sort.Search(len(g.waiting), func(i int) bool { return g.waiting[i].seq >= seq })
+		if i == len(g.waiting) || g.waiting[i].seq != seq {
+			g.waiting = append(g.waiting, gateBucket{})
+			copy(g.waiting[i+1:], g.waiting[i:])
+			g.waiting[i] = gateBucket{seq: seq}
+		}
+		g.waiting[i].outs = append(g.waiting[i].outs, out)
+	}
+}
+
+// commit releases every output that waits for seq or less.
+func (g *gate) commit(seq uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.committed = max(g.committed, seq)
+	n := 0
+	for n < len(g.waiting) && g.waiting[n].seq <= seq {
+		for _, out := range g.waiting[n].outs {
+			out.release(g.waiting[n].seq)
+		}
+		n++
+	}
+	g.waiting = append(g.waiting[:0], g.waiting[n:]...)
+}
+
+// reset ends the generation: everybody who still waits is cut, since what they
+// wait for will not be committed by this node. It returns the new generation.
+func (g *gate) reset(committed uint64) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, b := range g.waiting {
+		for _, out := range b.outs {
+			out.cut()
+		}
+	}
+	g.waiting = nil
+	g.committed = committed
+	g.gen++
+	return g.gen
+}
+
+// waitingCount is the number of registrations, for INFO.
+func (g *gate) waitingCount() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := 0
+	for _, b := range g.waiting {
+		n += len(b.outs)
+	}
+	return n
+}

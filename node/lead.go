@@ -1,0 +1,208 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/wal"
+)
+
+// drainFor bounds how long a planned hand-over waits for what was executed to
+// be committed; the lease bounds it too.
+const drainFor = 5 * time.Second
+
+// errHandover ends a term because somebody asked for it.
+var errHandover = errors.New("node: planned hand-over")
+
+// lead is one term as primary, from the epoch's opening entry to its end. It
+// returns nil when the node can go on as a replica with the data it has, and
+// errReload when it executed what was not committed.
+func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
+	if err := n.openEpoch(ctx, term); err != nil {
+		n.log.Warn("lost the term before it began", "epoch", term.Epoch(), "err", err)
+		return ignoreLoss(term.Close())
+	}
+	p := n.promote(term)
+	n.log.Info("primary", "epoch", term.Epoch(), "seq", n.engine.position().Seq)
+
+	lctx, cancel := context.WithCancelCause(ctx)
+	var duties sync.WaitGroup
+	duty := func(run func(context.Context)) {
+		duties.Add(1)
+		go func() { defer duties.Done(); run(lctx) }()
+	}
+	duty(n.engine.expireLoop)
+	duty(func(ctx context.Context) { n.seal(ctx, p) })
+	duty(func(ctx context.Context) { n.watchHandover(ctx, term, cancel) })
+
+	var why error
+	select {
+	case <-term.Lost():
+		why = etcdfence.ErrLeaseLost
+	case <-p.appender.Done():
+		why = p.appender.Err()
+	case <-lctx.Done():
+		why = context.Cause(lctx)
+	}
+	planned := errors.Is(why, errHandover) || ctx.Err() != nil
+	n.log.Info("leaving the primary's place", "epoch", term.Epoch(), "why", why, "planned", planned)
+	if planned {
+		n.drain(p)
+	}
+	clean := n.demote(p)
+	cancel(nil)
+	duties.Wait()
+	err := n.endTerm(term, planned)
+	if !clean {
+		return errors.Join(errReload, err)
+	}
+	return err
+}
+
+// openEpoch puts the term's first entry into the log (DESIGN invariant 4).
+func (n *Node) openEpoch(ctx context.Context, term *etcdfence.Term) error {
+	e := n.engine.position().Next(wal.KindEpochOpened, term.Epoch(), time.Now().UnixMilli(), []byte(n.cfg.NodeID))
+	if err := term.Append(ctx, e); err != nil {
+		return fmt.Errorf("open epoch %d: %w", term.Epoch(), err)
+	}
+	return n.engine.apply(e)
+}
+
+// promote makes the engine execute writes.
+func (n *Node) promote(term *etcdfence.Term) *tenure {
+	e := n.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := &tenure{term: term, executed: e.applied.Seq, away: n.store.Outage, gen: e.gate.reset(e.applied.Seq)}
+	p.sealer = n.newSealer(term, e.applied)
+	p.appender = wal.NewAppender(reservedWriter{term}, term.Epoch(), e.applied, wal.AppenderConfig{
+		MaxBatch: n.cfg.MaxBatch,
+		Committed: func(at wal.Position) {
+			e.gate.commit(at.Seq)
+			p.sealer.Committed(at, n.metrics.stored.Load())
+		},
+		Appended: n.metrics.appended,
+	})
+	e.last.reset()
+	e.primary, e.role = p, RolePrimary
+	e.appender.Store(p.appender)
+	e.stats.failovers.Add(1)
+	n.leader.Store(&etcdfence.Leader{NodeID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ, Epoch: term.Epoch()})
+	n.roleChanged()
+	return p
+}
+
+// drain stops writes and waits for what was executed to be committed, so that
+// a planned hand-over fails no write beyond a -READONLY.
+func (n *Node) drain(p *tenure) {
+	e := n.engine
+	e.mu.Lock()
+	p.leaving = true
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), min(drainFor, p.term.LeaseLeft()))
+	defer cancel()
+	if err := p.appender.Drain(ctx); err != nil {
+		n.log.Warn("hand-over could not commit everything", "err", err)
+	}
+}
+
+// demote ends the tenure in the engine. It reports whether all that was
+// executed is committed, so that the data is a prefix of the log; otherwise the
+// data is dropped (DESIGN invariant 10).
+func (n *Node) demote(p *tenure) (clean bool) {
+	e := n.engine
+	e.mu.Lock()
+	p.leaving = true
+	e.mu.Unlock()
+	p.appender.Close()
+	tail := p.appender.Tail()
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clean = p.executed == tail.Seq
+	e.primary = nil
+	e.appender.Store(nil)
+	e.role = RoleReplica
+	e.applied = tail
+	if !clean {
+		n.log.Warn("dropping what was executed and not committed", "executed", p.executed, "committed", tail.Seq)
+		e.role = RoleLoading
+		e.adopt(keyspace.New(*e.ks.Config()), wal.Position{})
+	}
+	// Cuts whoever waits for a write that this node will not see committed.
+	e.gate.reset(tail.Seq)
+	e.last.reset()
+	n.leader.Store(nil)
+	n.roleChanged()
+	return clean
+}
+
+// endTerm lets go of the leader key: at once when planned, so that a replica
+// can take over, otherwise as far as etcd can be reached.
+func (n *Node) endTerm(term *etcdfence.Term, planned bool) error {
+	if !planned {
+		return ignoreLoss(term.Close())
+	}
+	n.standBack()
+	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	if err := term.Resign(ctx); err != nil {
+		n.log.Warn("resign", "err", err)
+	}
+	return ignoreLoss(term.Close())
+}
+
+// ignoreLoss drops what merely says how the term ended.
+func ignoreLoss(err error) error {
+	if errors.Is(err, etcdfence.ErrLeaseLost) || errors.Is(err, etcdfence.ErrResigned) || errors.Is(err, wal.ErrFenced) {
+		return nil
+	}
+	return err
+}
+
+// watchHandover ends the term when somebody asks for a planned hand-over and
+// another node is there to take the shard.
+func (n *Node) watchHandover(ctx context.Context, term *etcdfence.Term, end context.CancelCauseFunc) {
+	err := n.shard.WatchHandover(ctx, func(h etcdfence.Handover) {
+		if h.Epoch != term.Epoch() {
+			return
+		}
+		if !canTakeOver(n.replicas(), h.To) {
+			n.log.Warn("hand-over refused: no such replica", "to", h.To)
+			return
+		}
+		end(errHandover)
+	})
+	if err != nil && ctx.Err() == nil {
+		n.log.Warn("cannot hear of hand-overs any more", "err", err)
+	}
+}
+
+// canTakeOver reports whether a replica, the one named if one is, follows the
+// log.
+func canTakeOver(replicas []etcdfence.NodeInfo, to string) bool {
+	for _, r := range replicas {
+		if r.Role == RoleReplica.String() && (to == "" || r.ID == to) {
+			return true
+		}
+	}
+	return false
+}
+
+// reservedWriter keeps the end of the head free for epochs' opening entries: a
+// head filled by writes must not keep the next primary from taking over and
+// sealing it.
+type reservedWriter struct{ term *etcdfence.Term }
+
+func (w reservedWriter) Append(ctx context.Context, e *wal.Entry) error {
+	stored := min(len(e.Payload)+wal.Overhead, etcdfence.DefaultMaxInline)
+	if w.term.HeadBytes()+int64(stored)+headReserve/2 > w.term.HeadLimit() {
+		return wal.ErrHeadFull
+	}
+	return w.term.Append(ctx, e)
+}

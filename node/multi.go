@@ -1,0 +1,118 @@
+package node
+
+import (
+	"strings"
+
+	"github.com/redoubtdb/redoubt/node/command"
+)
+
+// transaction is what a connection has queued since MULTI.
+type transaction struct {
+	commands []queued
+	flags    command.Flags // of all queued commands, or-ed
+	size     int64         // bytes of arguments
+	spoiled  bool          // a command was refused: EXEC aborts
+}
+
+type queued struct {
+	cmd  *command.Command
+	args [][]byte
+}
+
+func (tx *transaction) queue(cmd *command.Command, args [][]byte) {
+	if tx.spoiled {
+		return // it will never run, so it need not be kept
+	}
+	total := 0
+	for _, a := range args {
+		total += len(a)
+	}
+	// One allocation for all arguments: they alias the connection's buffer.
+	block := make([]byte, 0, total)
+	kept := make([][]byte, len(args))
+	for i, a := range args {
+		block = append(block, a...)
+		kept[i] = block[len(block)-len(a) : len(block) : len(block)]
+	}
+	tx.commands = append(tx.commands, queued{cmd, kept})
+	tx.flags |= cmd.Flags & (command.Write | command.ReadOnly)
+	tx.size += int64(total)
+	if tx.size > maxCommandSize {
+		// Kept as spoiled so that memory is bounded; EXEC tells.
+		tx.commands, tx.spoiled = nil, true
+	}
+}
+
+// discard ends MULTI and WATCH.
+func (c *conn) discard() {
+	c.tx = nil
+	c.unwatch()
+}
+
+func transactionRows() []*command.Command {
+	const flags = command.NoScript | command.Loading | command.Stale | command.Fast | command.AllowBusy
+	return []*command.Command{
+		{Name: "multi", Group: "transactions", Since: "1.2.0", Arity: 1, Flags: flags, Categories: command.CatTransaction, Handler: multi},
+		{Name: "exec", Group: "transactions", Since: "1.2.0", Arity: 1, Flags: command.NoScript | command.Loading | command.Stale | command.SkipSlowlog, Categories: command.CatTransaction, Handler: exec},
+		{Name: "discard", Group: "transactions", Since: "2.0.0", Arity: 1, Flags: flags, Categories: command.CatTransaction, Handler: discard},
+		{Name: "watch", Group: "transactions", Since: "2.2.0", Arity: -2, Flags: flags, Categories: command.CatTransaction, KeySpecs: []command.KeySpec{command.Keys(1, -1, 1, command.KeyRO)}, Handler: watch},
+		{Name: "unwatch", Group: "transactions", Since: "2.2.0", Arity: 1, Flags: flags, Categories: command.CatTransaction, Handler: unwatch},
+	}
+}
+
+func multi(x *command.Ctx) {
+	c := client(x)
+	if c.tx != nil {
+		x.Out.Error("ERR MULTI calls can not be nested")
+		return
+	}
+	c.tx = &transaction{}
+	x.Out.OK()
+}
+
+func discard(x *command.Ctx) {
+	c := client(x)
+	if c.tx == nil {
+		x.Out.Error("ERR DISCARD without MULTI")
+		return
+	}
+	c.discard()
+	x.Out.OK()
+}
+
+// exec runs the queued commands as one unit: their effects are in one entry of
+// the log and become visible as one step (DESIGN invariant 6).
+func exec(x *command.Ctx) {
+	c := client(x)
+	e := c.srv.engine
+	tx := c.tx
+	switch {
+	case tx == nil:
+		x.Out.Error("ERR EXEC without MULTI")
+		return
+	case tx.spoiled:
+		c.discard()
+		x.Out.Error(string(errExecAbort))
+		return
+	case c.watchFailed(x.Now):
+		c.discard()
+		// The answer depends on somebody's write to a watched key.
+		e.waitForAll()
+		x.Out.NullArray()
+		return
+	}
+	c.discard()
+	x.Out.Array(len(tx.commands))
+	for _, q := range tx.commands {
+		x.Out.Proto = c.proto // HELLO may have changed it
+		e.invoke(c, q.cmd, q.args)
+	}
+}
+
+// trimCode removes an error reply's code: "ERR x" gives "x".
+func trimCode(msg string) string {
+	if code, rest, ok := strings.Cut(msg, " "); ok && code == "ERR" {
+		return rest
+	}
+	return msg
+}

@@ -1,0 +1,242 @@
+package node
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// errOutputLimit: the client did not read its replies and passed
+// client-output-buffer-limit.
+var errOutputLimit = errors.New("node: client output buffer limit reached")
+
+// errLost: the connection waited for a write whose epoch ended first; its
+// outcome is for the client to find out from the next primary.
+var errLost = errors.New("node: the epoch ended before the write was committed")
+
+// outputLimit is one class of client-output-buffer-limit; zero: none.
+type outputLimit struct {
+	hard, soft int64
+	softFor    time.Duration
+}
+
+// output is the sending half of a connection. Replies leave in order; one that
+// waits for a commit holds back those after it. Replies that need not wait
+// are written by the connection's own goroutine; held ones by a second
+// goroutine that is started when the connection first needs it.
+type output struct {
+	nc    net.Conn
+	limit func() outputLimit
+
+	mu       sync.Mutex
+	changed  sync.Cond // on mu: something was released, written or cut
+	held     []heldReply
+	heldSize int64
+	released uint64 // replies that wait for this seq or less may leave
+	writing  bool   // somebody is writing to nc without the lock
+	started  bool   // the second goroutine runs
+	err      error  // why nothing is sent any more
+	sent     int64
+	softAt   time.Time // since when the soft limit is passed
+	wg       sync.WaitGroup
+}
+
+type heldReply struct {
+	seq uint64
+	b   []byte
+}
+
+// mark says that the replies up to end (an offset) wait for seq.
+type mark struct {
+	end int
+	seq uint64
+}
+
+func newOutput(nc net.Conn, limit func() outputLimit) *output {
+	o := &output{nc: nc, limit: limit}
+	o.changed.L = &o.mu
+	return o
+}
+
+// send takes the replies of one chunk, executed in generation gen. What may
+// leave at once is written before it returns; b may be reused then.
+func (o *output) send(b []byte, marks []mark, g *gate, gen uint64) error {
+	o.mu.Lock()
+	if o.err != nil {
+		o.mu.Unlock()
+		return o.err
+	}
+	free, released := 0, o.released
+	if len(o.held) == 0 && !o.writing {
+		for len(marks) > 0 && marks[0].seq <= released {
+			free, marks = marks[0].end, marks[1:]
+		}
+	}
+	start := free
+	for _, m := range marks {
+		o.held = append(o.held, heldReply{m.seq, append([]byte(nil), b[start:m.end]...)})
+		o.heldSize += int64(m.end - start)
+		start = m.end
+	}
+	if len(o.held) > 0 && !o.started {
+		o.started = true
+		o.wg.Add(1)
+		go o.writeHeld()
+	}
+	err := o.judge(int64(free))
+	if free > 0 && err == nil {
+		err = o.write(b[:free])
+	} else if len(marks) > 0 {
+		o.changed.Broadcast()
+	}
+	o.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	// Registered without the lock: the gate takes its own lock first.
+	for _, m := range marks {
+		if m.seq > released {
+			g.hold(gen, m.seq, o)
+		}
+	}
+	return nil
+}
+
+// write sends b without the lock held; it returns with the lock.
+func (o *output) write(b []byte) error {
+	o.writing = true
+	lim := o.limit()
+	o.mu.Unlock()
+	if lim.soft > 0 && int64(len(b)) > lim.soft {
+		o.nc.SetWriteDeadline(time.Now().Add(lim.softFor))
+	}
+	n, err := o.nc.Write(b)
+	o.mu.Lock()
+	o.writing = false
+	o.sent += int64(n)
+	if err != nil {
+		o.fail(err)
+	}
+	o.changed.Broadcast()
+	return err
+}
+
+// judge applies client-output-buffer-limit to what waits plus more bytes.
+func (o *output) judge(more int64) error {
+	lim, size := o.limit(), o.heldSize+more
+	switch {
+	case lim.hard > 0 && size > lim.hard:
+		o.fail(errOutputLimit)
+	case lim.soft > 0 && size > lim.soft:
+		if o.softAt.IsZero() {
+			o.softAt = time.Now()
+		} else if time.Since(o.softAt) > lim.softFor {
+			o.fail(errOutputLimit)
+		}
+	default:
+		o.softAt = time.Time{}
+	}
+	return o.err
+}
+
+// writeHeld sends held replies as they are released.
+func (o *output) writeHeld() {
+	defer o.wg.Done()
+	var b []byte
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		n := 0
+		b = b[:0]
+		for n < len(o.held) && o.held[n].seq <= o.released && len(b) < maxChunkReply {
+			b = append(b, o.held[n].b...)
+			n++
+		}
+		switch {
+		case o.err != nil:
+			return
+		case n == 0 || o.writing:
+			o.changed.Wait()
+			continue
+		}
+		o.held = append(o.held[:0], o.held[n:]...)
+		if o.write(b) != nil {
+			return
+		}
+		o.heldSize -= int64(len(b))
+		o.changed.Broadcast()
+		if cap(b) > 2*maxChunkReply {
+			b = nil
+		}
+	}
+}
+
+// release lets replies leave that wait for seq or less.
+func (o *output) release(seq uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if seq > o.released {
+		o.released = seq
+		o.changed.Broadcast()
+	}
+}
+
+// cut ends the connection without sending what is held.
+func (o *output) cut() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fail(errLost)
+}
+
+func (o *output) fail(err error) {
+	if o.err == nil {
+		o.err = err
+		o.nc.Close()
+		o.changed.Broadcast()
+	}
+}
+
+// wait blocks while more than limit bytes are held, so that a connection that
+// pipelines writes is bounded in memory. It returns why nothing is sent any
+// more, if so.
+func (o *output) wait(limit int64) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.err == nil && o.heldSize > limit {
+		o.changed.Wait()
+	}
+	return o.err
+}
+
+// drain blocks until everything was sent or cannot be, at most for d.
+func (o *output) drain(d time.Duration) {
+	timer := time.AfterFunc(d, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.fail(os.ErrDeadlineExceeded)
+	})
+	defer timer.Stop()
+	o.wait(0)
+}
+
+// size is how many bytes of replies are held, for CLIENT LIST.
+func (o *output) size() (bytes int64, replies int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.heldSize, len(o.held)
+}
+
+// shut ends the connection.
+func (o *output) shut() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fail(net.ErrClosed)
+}
+
+// close ends the connection and waits for the second goroutine.
+func (o *output) close() {
+	o.shut()
+	o.wg.Wait()
+}

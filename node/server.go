@@ -1,0 +1,162 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redoubtdb/redoubt/node/resp"
+)
+
+// server accepts clients and runs their connections. It owns a goroutine for
+// accepting and one or two a connection; close ends them all.
+type server struct {
+	engine *engine
+	cfg    *settings
+	log    *slog.Logger
+	node   *Node
+	ln     net.Listener
+
+	nextID atomic.Int64
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	closed bool
+}
+
+func newServer(n *Node, ln net.Listener) *server {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &server{
+		engine: n.engine, cfg: n.settings, log: n.log, node: n, ln: ln,
+		ctx: ctx, cancel: cancel, conns: map[*conn]struct{}{},
+	}
+}
+
+// start accepts connections until close.
+func (s *server) start() {
+	s.wg.Add(1)
+	go s.accept()
+}
+
+func (s *server) accept() {
+	defer s.wg.Done()
+	pause := 5 * time.Millisecond
+	for {
+		nc, err := s.ln.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of file descriptors, most likely: wait for some to be freed.
+			s.log.Warn("accept", "err", err)
+			select {
+			case <-time.After(pause):
+			case <-s.ctx.Done():
+				return
+			}
+			pause = min(2*pause, time.Second)
+			continue
+		}
+		pause = 5 * time.Millisecond
+		s.welcome(nc)
+	}
+}
+
+// welcome starts a connection, or tells the client why not.
+func (s *server) welcome(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		nc.Close()
+		return
+	}
+	if len(s.conns) >= int(s.cfg.maxClients.Load()) {
+		s.engine.stats.rejectedConnections.Add(1)
+		// The socket buffer of a new connection takes this without blocking.
+		nc.SetWriteDeadline(time.Now().Add(time.Second))
+		nc.Write([]byte("-ERR max number of clients reached\r\n"))
+		nc.Close()
+		return
+	}
+	s.engine.stats.connections.Add(1)
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		keepAlive := time.Duration(s.cfg.tcpKeepAlive.Load()) * time.Second
+		tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: keepAlive > 0, Idle: keepAlive, Interval: keepAlive / 3, Count: 3})
+	}
+	c := &conn{
+		srv: s, id: s.nextID.Add(1), nc: nc,
+		rd:      resp.NewReader(s.cfg.limits()),
+		created: time.Now(),
+	}
+	c.out = newOutput(nc, s.cfg.outputLimit)
+	c.session = c.newSession()
+	c.lastActive = c.created
+	c.rd.SetAuthenticated(c.authenticated)
+	s.conns[c] = struct{}{}
+	s.wg.Add(1)
+	go s.run(c)
+}
+
+// newSession is the state of a connection that has not said anything.
+func (c *conn) newSession() session {
+	return session{proto: 2, authenticated: !c.srv.cfg.hasPassword()}
+}
+
+func (s *server) run(c *conn) {
+	defer s.wg.Done()
+	err := c.serve(s.ctx)
+	c.out.close()
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.engine.mu.Lock()
+	c.unwatch()
+	s.engine.mu.Unlock()
+	if err != nil && s.log.Enabled(s.ctx, slog.LevelDebug) {
+		s.log.Debug("connection closed", "id", c.id, "addr", c.nc.RemoteAddr(), "err", err)
+	}
+}
+
+// each calls fn for every connection.
+func (s *server) each(fn func(*conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		fn(c)
+	}
+}
+
+// clients is the number of connections.
+func (s *server) clients() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// close stops accepting, ends every connection and waits.
+func (s *server) close() error {
+	s.mu.Lock()
+	already := s.closed
+	s.closed = true
+	for c := range s.conns {
+		c.out.shut()
+	}
+	s.mu.Unlock()
+	var err error
+	if !already {
+		s.cancel()
+		if err = s.ln.Close(); err != nil {
+			err = fmt.Errorf("close listener: %w", err)
+		}
+	}
+	s.wg.Wait()
+	return err
+}

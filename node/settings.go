@@ -1,0 +1,252 @@
+package node
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/node/resp"
+)
+
+// settings are what CONFIG GET shows and CONFIG SET changes. What connections
+// read without the engine's lock is atomic.
+type settings struct {
+	maxClients   atomic.Int64
+	timeout      atomic.Int64 // seconds, 0: none
+	timeoutUsed  atomic.Bool  // a read deadline was ever set
+	tcpKeepAlive atomic.Int64 // seconds
+	maxBulk      atomic.Int64 // bytes
+	maxQuery     atomic.Int64 // bytes
+	password     atomic.Pointer[[32]byte]
+	normal       atomic.Pointer[outputLimit]
+
+	databases int
+	debug     string // enable-debug-command: no, yes or local
+	port      int
+	bind      string
+}
+
+func newSettings(c *Config, port int, bind string) *settings {
+	s := &settings{databases: c.Databases, debug: c.EnableDebugCommand, port: port, bind: bind}
+	s.maxClients.Store(int64(c.MaxClients))
+	s.tcpKeepAlive.Store(300)
+	s.maxBulk.Store(512 << 20)
+	s.maxQuery.Store(1 << 30)
+	s.normal.Store(&outputLimit{})
+	s.setPassword(c.RequirePass)
+	return s
+}
+
+// setPassword keeps a password by its SHA-256 only; "" removes it.
+func (s *settings) setPassword(p string) {
+	if p == "" {
+		s.password.Store(nil)
+		return
+	}
+	sum := sha256.Sum256([]byte(p))
+	s.password.Store(&sum)
+}
+
+func (s *settings) hasPassword() bool { return s.password.Load() != nil }
+
+func (s *settings) passwordIs(p []byte) bool {
+	want := s.password.Load()
+	got := sha256.Sum256(p)
+	return want != nil && subtle.ConstantTimeCompare(got[:], want[:]) == 1
+}
+
+func (s *settings) limits() resp.Limits {
+	return resp.Limits{Bulk: int(s.maxBulk.Load()), QueryBuffer: int(s.maxQuery.Load())}
+}
+
+func (s *settings) outputLimit() outputLimit { return *s.normal.Load() }
+
+// parameter is one row of CONFIG.
+type parameter struct {
+	name string
+	get  func(*engine, *settings) string
+	// set judges and stores a value; nil when it is fixed at start. The returned
+	// text completes Redis's "CONFIG SET failed" error.
+	set func(e *engine, s *settings, value string) error
+}
+
+var (
+	errNotIntegerParam = errors.New("argument couldn't be parsed into an integer")
+	errMemoryParam     = errors.New("argument must be a memory value")
+)
+
+// intParam is a parameter kept in an atomic number.
+func intParam(name string, lo, hi int64, at func(*settings) *atomic.Int64) parameter {
+	return parameter{
+		name: name,
+		get:  func(_ *engine, s *settings) string { return strconv.FormatInt(at(s).Load(), 10) },
+		set: func(_ *engine, s *settings, v string) error {
+			n, err := parseRange(v, lo, hi)
+			if err == nil {
+				at(s).Store(n)
+			}
+			return err
+		},
+	}
+}
+
+func parseRange(v string, lo, hi int64) (int64, error) {
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return 0, errNotIntegerParam
+	}
+	if n < lo || n > hi {
+		return 0, fmt.Errorf("argument must be between %d and %d inclusive", lo, hi)
+	}
+	return n, nil
+}
+
+// bytesParam is intParam for amounts of memory ("64mb").
+func bytesParam(name string, lo, hi int64, at func(*settings) *atomic.Int64) parameter {
+	p := intParam(name, lo, hi, at)
+	p.set = func(_ *engine, s *settings, v string) error {
+		n, err := parseMemory(v)
+		if err != nil {
+			return err
+		}
+		if n < lo || n > hi {
+			return fmt.Errorf("argument must be between %d and %d inclusive", lo, hi)
+		}
+		at(s).Store(n)
+		return nil
+	}
+	return p
+}
+
+// parseMemory reads "100", "10k", "10kb", "10m", "1gb"... as redis.conf does:
+// k is 1000, kb is 1024.
+func parseMemory(v string) (int64, error) {
+	units := []struct {
+		suffix string
+		factor int64
+	}{{"kb", 1 << 10}, {"mb", 1 << 20}, {"gb", 1 << 30}, {"k", 1e3}, {"m", 1e6}, {"g", 1e9}, {"b", 1}, {"", 1}}
+	lower := strings.ToLower(v)
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(lower, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n < 0 || n > (1<<62)/u.factor {
+			return 0, errMemoryParam
+		}
+		return n * u.factor, nil
+	}
+	return 0, errMemoryParam
+}
+
+// limitParam is a limit of the keyspace's encodings; aliases are the names it
+// had before Redis 7.
+func limitParam(name string, at func(*keyspace.Config) *int) parameter {
+	return parameter{
+		name: name,
+		get:  func(e *engine, _ *settings) string { return strconv.Itoa(*at(e.ks.Config())) },
+		set: func(e *engine, _ *settings, v string) error {
+			n, err := parseRange(v, 0, 1<<31-1)
+			if err == nil {
+				*at(e.ks.Config()) = int(n)
+			}
+			return err
+		},
+	}
+}
+
+func fixedParam(name string, get func(*settings) string) parameter {
+	return parameter{name: name, get: func(_ *engine, s *settings) string { return get(s) }}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// parameters are all rows of CONFIG, by name in order.
+var parameters = []parameter{
+	fixedParam("appendfsync", func(*settings) string { return "always" }),
+	fixedParam("appendonly", func(*settings) string { return "yes" }),
+	fixedParam("bind", func(s *settings) string { return s.bind }),
+	{name: "client-output-buffer-limit", get: getOutputLimit, set: setOutputLimit},
+	bytesParam("client-query-buffer-limit", 1<<20, 1<<30, func(s *settings) *atomic.Int64 { return &s.maxQuery }),
+	fixedParam("databases", func(s *settings) string { return strconv.Itoa(s.databases) }),
+	fixedParam("enable-debug-command", func(s *settings) string { return s.debug }),
+	limitParam("hash-max-listpack-entries", func(c *keyspace.Config) *int { return &c.HashMaxListpackEntries }),
+	limitParam("hash-max-listpack-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
+	limitParam("hash-max-ziplist-entries", func(c *keyspace.Config) *int { return &c.HashMaxListpackEntries }),
+	limitParam("hash-max-ziplist-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
+	intParam("maxclients", 1, 1<<32-1, func(s *settings) *atomic.Int64 { return &s.maxClients }),
+	fixedParam("port", func(s *settings) string { return strconv.Itoa(s.port) }),
+	bytesParam("proto-max-bulk-len", 1<<20, 512<<20, func(s *settings) *atomic.Int64 { return &s.maxBulk }),
+	{
+		name: "requirepass",
+		// The password is kept by its hash; Redis would show it.
+		get: func(_ *engine, s *settings) string {
+			if s.hasPassword() {
+				return "(set)"
+			}
+			return ""
+		},
+		set: func(_ *engine, s *settings, v string) error { s.setPassword(v); return nil },
+	},
+	fixedParam("save", func(*settings) string { return "" }),
+	intParam("tcp-keepalive", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.tcpKeepAlive }),
+	{
+		name: "timeout",
+		get:  func(_ *engine, s *settings) string { return strconv.FormatInt(s.timeout.Load(), 10) },
+		set: func(_ *engine, s *settings, v string) error {
+			n, err := parseRange(v, 0, 1<<31-1)
+			if err == nil {
+				s.timeout.Store(n)
+				if n > 0 {
+					s.timeoutUsed.Store(true)
+				}
+			}
+			return err
+		},
+	},
+}
+
+func getOutputLimit(_ *engine, s *settings) string {
+	l := s.outputLimit()
+	return fmt.Sprintf("normal %d %d %d", l.hard, l.soft, int64(l.softFor/time.Second))
+}
+
+// setOutputLimit reads "class hard soft seconds"; the only class of clients so
+// far is normal.
+func setOutputLimit(_ *engine, s *settings, v string) error {
+	f := strings.Fields(v)
+	if len(f) == 0 || len(f)%4 != 0 {
+		return errors.New("Wrong number of arguments in buffer limit configuration.")
+	}
+	var next *outputLimit
+	for ; len(f) > 0; f = f[4:] {
+		hard, err1 := parseMemory(f[1])
+		soft, err2 := parseMemory(f[2])
+		seconds, err3 := strconv.ParseInt(f[3], 10, 32)
+		if err1 != nil || err2 != nil || err3 != nil || seconds < 0 {
+			return errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+		}
+		switch strings.ToLower(f[0]) {
+		case "normal":
+			next = &outputLimit{hard: hard, soft: soft, softFor: time.Duration(seconds) * time.Second}
+		case "replica", "slave", "pubsub":
+			return errors.New("There are no clients of class " + f[0] + " here: replicas read from the log, not from the primary.")
+		default:
+			return errors.New("Invalid client class specified in buffer limit configuration.")
+		}
+	}
+	s.normal.Store(next)
+	return nil
+}

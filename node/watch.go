@@ -1,0 +1,114 @@
+package node
+
+import (
+	"github.com/redoubtdb/redoubt/node/command"
+	"github.com/redoubtdb/redoubt/node/keyspace"
+)
+
+// watchKey is a key as WATCH names it.
+type watchKey struct {
+	db  int
+	key string
+}
+
+// watched is a key that a connection watches.
+type watched struct {
+	key     watchKey
+	expired bool // it was past its expiry already when WATCH came
+}
+
+// watchTable knows which connections watch a key, and whether it existed when
+// each began.
+type watchTable map[watchKey]map[*conn]bool
+
+// touch breaks the transactions of those who watch the key.
+func (t watchTable) touch(db int, key []byte) {
+	if len(t) == 0 {
+		return
+	}
+	for c := range t[watchKey{db, string(key)}] {
+		c.watchBroken = true
+	}
+}
+
+// touchDB breaks the transactions of those who watch a key of db that existed
+// or exists now: flushing or swapping leaves a missing key what it was.
+func (t watchTable) touchDB(db int, exists func(key []byte) bool) {
+	for k, conns := range t {
+		if k.db != db {
+			continue
+		}
+		for c, existed := range conns {
+			c.watchBroken = c.watchBroken || existed || exists([]byte(k.key))
+		}
+	}
+}
+
+// touchAll breaks everybody's transactions.
+func (t watchTable) touchAll() {
+	for _, conns := range t {
+		for c := range conns {
+			c.watchBroken = true
+		}
+	}
+}
+
+func (c *conn) watch(db int, key []byte, now int64) {
+	t := c.srv.engine.watched
+	k := watchKey{db, string(key)}
+	if t[k] == nil {
+		t[k] = map[*conn]bool{}
+	}
+	if _, already := t[k][c]; !already {
+		_, t[k][c] = c.srv.engine.ks.DB(db).Lookup(key)
+		c.watching = append(c.watching, watched{k, c.pastExpiry(k, now)})
+	}
+}
+
+// unwatch forgets everything that the connection watches.
+func (c *conn) unwatch() {
+	t := c.srv.engine.watched
+	for _, w := range c.watching {
+		delete(t[w.key], c)
+		if len(t[w.key]) == 0 {
+			delete(t, w.key)
+		}
+	}
+	c.watching, c.watchBroken = nil, false
+}
+
+// watchFailed reports whether a watched key has changed, or has expired since it
+// was watched without having been deleted yet.
+func (c *conn) watchFailed(now int64) bool {
+	if c.watchBroken {
+		return true
+	}
+	for _, w := range c.watching {
+		if !w.expired && c.pastExpiry(w.key, now) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *conn) pastExpiry(k watchKey, now int64) bool {
+	ref, ok := c.srv.engine.ks.DB(k.db).Lookup([]byte(k.key))
+	return ok && ref.ExpireAt() != keyspace.NoExpire && now > ref.ExpireAt()
+}
+
+func watch(x *command.Ctx) {
+	c := client(x)
+	if c.tx != nil {
+		x.Out.Error("ERR WATCH inside MULTI is not allowed")
+		return
+	}
+	for _, key := range x.Args[1:] {
+		c.watch(x.DB, key, x.Now)
+	}
+	x.Out.OK()
+}
+
+func unwatch(x *command.Ctx) {
+	client(x).unwatch()
+	x.Out.OK()
+}
