@@ -10,15 +10,24 @@ func expireRows() []*Command {
 	const access = KeyRO | KeyAccess
 	volatile := []string{TipNondeterministic}
 	rows := []*Command{
-		{Name: "expire", Since: "1.0.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdExpire},
-		{Name: "pexpire", Since: "2.6.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdPExpire},
-		{Name: "expireat", Since: "1.2.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdExpireAt},
-		{Name: "pexpireat", Since: "2.6.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdPExpireAt},
-		{Name: "persist", Since: "2.2.0", Arity: 2, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdPersist},
-		{Name: "ttl", Since: "1.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Tips: volatile, Handler: cmdTTL},
-		{Name: "pttl", Since: "2.6.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Tips: volatile, Handler: cmdPTTL},
-		{Name: "expiretime", Since: "7.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdExpireTime},
-		{Name: "pexpiretime", Since: "7.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdPExpireTime},
+		{Name: "expire", Summary: "Sets the expiry of a key in seconds from now",
+			Since: "1.0.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdExpire},
+		{Name: "pexpire", Summary: "Sets the expiry of a key in milliseconds from now",
+			Since: "2.6.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdPExpire},
+		{Name: "expireat", Summary: "Sets the expiry of a key to a Unix time in seconds",
+			Since: "1.2.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdExpireAt},
+		{Name: "pexpireat", Summary: "Sets the expiry of a key to a Unix time in milliseconds",
+			Since: "2.6.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdPExpireAt},
+		{Name: "persist", Summary: "Removes the expiry of a key",
+			Since: "2.2.0", Arity: 2, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdPersist},
+		{Name: "ttl", Summary: "Returns the seconds a key has to live",
+			Since: "1.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Tips: volatile, Handler: cmdTTL},
+		{Name: "pttl", Summary: "Returns the milliseconds a key has to live",
+			Since: "2.6.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Tips: volatile, Handler: cmdPTTL},
+		{Name: "expiretime", Summary: "Returns the expiry of a key as Unix time in seconds",
+			Since: "7.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdExpireTime},
+		{Name: "pexpiretime", Summary: "Returns the expiry of a key as Unix time in milliseconds",
+			Since: "7.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdPExpireTime},
 	}
 	for _, r := range rows {
 		r.Group, r.Categories = "generic", CatKeyspace

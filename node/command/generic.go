@@ -13,33 +13,49 @@ func genericRows() []*Command {
 	)
 	sum := []string{TipMultiShard, TipAggSum}
 	rows := []*Command{
-		{Name: "del", Since: "1.0.0", Arity: -2, Flags: Write, KeySpecs: all(KeyRM | KeyDelete), Tips: sum, Handler: cmdDel},
-		{Name: "unlink", Since: "4.0.0", Arity: -2, Flags: Write | Fast, KeySpecs: all(KeyRM | KeyDelete), Tips: sum, Handler: cmdDel},
-		{Name: "exists", Since: "1.0.0", Arity: -2, Flags: ReadOnly | Fast, KeySpecs: all(KeyRO), Tips: sum, Handler: cmdExists},
-		{Name: "touch", Since: "3.2.1", Arity: -2, Flags: ReadOnly | Fast, KeySpecs: all(KeyRO), Tips: sum, Handler: cmdExists},
-		{Name: "type", Since: "1.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdType},
-		{Name: "rename", Since: "1.0.0", Arity: 3, Flags: Write,
+		{Name: "del", Summary: "Deletes keys",
+			Since: "1.0.0", Arity: -2, Flags: Write, KeySpecs: all(KeyRM | KeyDelete), Tips: sum, Handler: cmdDel},
+		{Name: "unlink", Summary: "Deletes keys, without delay whatever their size",
+			Since: "4.0.0", Arity: -2, Flags: Write | Fast, KeySpecs: all(KeyRM | KeyDelete), Tips: sum, Handler: cmdDel},
+		{Name: "exists", Summary: "Counts which of the keys exist",
+			Since: "1.0.0", Arity: -2, Flags: ReadOnly | Fast, KeySpecs: all(KeyRO), Tips: sum, Handler: cmdExists},
+		{Name: "touch", Summary: "Counts which of the keys exist, as EXISTS does",
+			Since: "3.2.1", Arity: -2, Flags: ReadOnly | Fast, KeySpecs: all(KeyRO), Tips: sum, Handler: cmdExists},
+		{Name: "type", Summary: "Returns the type of a key's value",
+			Since: "1.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdType},
+		{Name: "rename", Summary: "Renames a key, in the place of any that has the name",
+			Since: "1.0.0", Arity: 3, Flags: Write,
 			KeySpecs: []KeySpec{Key(1, source), Key(2, KeyOW|KeyUpdate)}, Handler: cmdRename},
-		{Name: "renamenx", Since: "1.0.0", Arity: 3, Flags: Write | Fast,
+		{Name: "renamenx", Summary: "Renames a key if the new name is free",
+			Since: "1.0.0", Arity: 3, Flags: Write | Fast,
 			KeySpecs: []KeySpec{Key(1, source), Key(2, KeyOW|KeyInsert)}, Handler: cmdRenameNX},
-		{Name: "copy", Since: "6.2.0", Arity: -3, Flags: Write | DenyOOM,
+		{Name: "copy", Summary: "Copies a key to another name or database",
+			Since: "6.2.0", Arity: -3, Flags: Write | DenyOOM,
 			KeySpecs: []KeySpec{Key(1, access), Key(2, KeyOW|KeyUpdate)}, Handler: cmdCopy},
-		{Name: "move", Since: "1.0.0", Arity: 3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyAccess | KeyUpdate), Handler: cmdMove},
-		{Name: "keys", Since: "1.0.0", Arity: 2, Flags: ReadOnly, Categories: CatDangerous, Keyspace: true,
+		{Name: "move", Summary: "Moves a key to another database",
+			Since: "1.0.0", Arity: 3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyAccess | KeyUpdate), Handler: cmdMove},
+		{Name: "keys", Summary: "Returns all keys that match a pattern",
+			Since: "1.0.0", Arity: 2, Flags: ReadOnly, Categories: CatDangerous, Keyspace: true,
 			Tips: []string{TipAllShards, TipAnyOrder}, Handler: cmdKeys},
-		{Name: "scan", Since: "2.8.0", Arity: -2, Flags: ReadOnly, Keyspace: true,
+		{Name: "scan", Summary: "Goes through the keys step by step",
+			Since: "2.8.0", Arity: -2, Flags: ReadOnly, Keyspace: true,
 			Tips: []string{TipNondeterministic, TipSpecial}, Handler: cmdScan},
-		{Name: "randomkey", Since: "1.0.0", Arity: 1, Flags: ReadOnly, Keyspace: true,
+		{Name: "randomkey", Summary: "Returns a key picked at random",
+			Since: "1.0.0", Arity: 1, Flags: ReadOnly, Keyspace: true,
 			Tips: []string{TipAllShards, TipNondeterministic}, Handler: cmdRandomKey},
 		objectRow(),
 
-		{Name: "dbsize", Group: "server", Since: "1.0.0", Arity: 1, Flags: ReadOnly | Fast, Keyspace: true,
+		{Name: "dbsize", Summary: "Counts the keys of the database",
+			Group: "server", Since: "1.0.0", Arity: 1, Flags: ReadOnly | Fast, Keyspace: true,
 			Tips: []string{TipAllShards, TipAggSum}, Handler: cmdDBSize},
-		{Name: "flushdb", Group: "server", Since: "1.0.0", Arity: -1, Flags: Write, Categories: CatDangerous, Keyspace: true,
+		{Name: "flushdb", Summary: "Deletes all keys of the database",
+			Group: "server", Since: "1.0.0", Arity: -1, Flags: Write, Categories: CatDangerous, Keyspace: true,
 			Tips: []string{TipAllShards, TipAllSucceeded}, Handler: cmdFlushDB},
-		{Name: "flushall", Group: "server", Since: "1.0.0", Arity: -1, Flags: Write, Categories: CatDangerous, Keyspace: true,
+		{Name: "flushall", Summary: "Deletes all keys of all databases",
+			Group: "server", Since: "1.0.0", Arity: -1, Flags: Write, Categories: CatDangerous, Keyspace: true,
 			Tips: []string{TipAllShards, TipAllSucceeded}, Handler: cmdFlushAll},
-		{Name: "swapdb", Group: "server", Since: "4.0.0", Arity: 3, Flags: Write | Fast, Categories: CatDangerous, Keyspace: true,
+		{Name: "swapdb", Summary: "Exchanges two databases",
+			Group: "server", Since: "4.0.0", Arity: 3, Flags: Write | Fast, Categories: CatDangerous, Keyspace: true,
 			Handler: cmdSwapDB},
 	}
 	for _, r := range rows {
@@ -199,8 +215,8 @@ func cmdMove(c *Ctx) {
 }
 
 func objectRow() *Command {
-	sub := func(name, since string, h func(*Ctx, keyspace.Ref)) *Command {
-		return &Command{Name: name, Since: since, Arity: 3, Flags: ReadOnly, Categories: CatKeyspace,
+	sub := func(name, summary, since string, h func(*Ctx, keyspace.Ref)) *Command {
+		return &Command{Name: name, Summary: summary, Since: since, Arity: 3, Flags: ReadOnly, Categories: CatKeyspace,
 			KeySpecs: []KeySpec{Key(2, KeyRO)}, Tips: []string{TipNondeterministic},
 			Handler: func(c *Ctx) {
 				ref, found := c.LookupWrite(c.Args[2])
@@ -211,17 +227,17 @@ func objectRow() *Command {
 				h(c, ref)
 			}}
 	}
-	return &Command{Name: "object", Since: "2.2.3", Arity: -2, Sub: []*Command{
-		sub("encoding", "2.2.3", func(c *Ctx, ref keyspace.Ref) { c.Out.BulkString(ref.Encoding()) }),
+	return &Command{Name: "object", Summary: "Looks into the representation of values", Since: "2.2.3", Arity: -2, Sub: []*Command{
+		sub("encoding", "Returns how a value is represented in memory", "2.2.3", func(c *Ctx, ref keyspace.Ref) { c.Out.BulkString(ref.Encoding()) }),
 		// No value is shared between keys.
-		sub("refcount", "2.2.3", func(c *Ctx, _ keyspace.Ref) { c.Out.Int(1) }),
+		sub("refcount", "Returns how many keys share a value", "2.2.3", func(c *Ctx, _ keyspace.Ref) { c.Out.Int(1) }),
 		// Nothing is ever evicted, so no access times are kept: every key counts as
 		// just used.
-		sub("idletime", "2.2.3", func(c *Ctx, _ keyspace.Ref) { c.Out.Int(0) }),
-		sub("freq", "4.0.0", func(c *Ctx, _ keyspace.Ref) {
+		sub("idletime", "Returns the seconds since a key was used", "2.2.3", func(c *Ctx, _ keyspace.Ref) { c.Out.Int(0) }),
+		sub("freq", "Returns how often a key is used", "4.0.0", func(c *Ctx, _ keyspace.Ref) {
 			c.Error("ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.")
 		}),
-		{Name: "help", Since: "6.2.0", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace,
+		{Name: "help", Summary: "Explains the subcommands", Since: "6.2.0", Arity: 2, Flags: Loading | Stale, Categories: CatKeyspace,
 			Handler: func(c *Ctx) { c.Help(objectHelp...) }},
 	}}
 }

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"math"
-
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/node/resp"
 )
@@ -16,22 +14,38 @@ func hashRows() []*Command {
 	anyOrder := []string{TipAnyOrder}
 	random := []string{TipNondeterministic}
 	rows := []*Command{
-		{Name: "hget", Since: "2.0.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdHGet},
-		{Name: "hmget", Since: "2.0.0", Arity: -3, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdHMGet},
-		{Name: "hgetall", Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHGetAll},
-		{Name: "hkeys", Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHKeys},
-		{Name: "hvals", Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHVals},
-		{Name: "hlen", Since: "2.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHLen},
-		{Name: "hstrlen", Since: "3.2.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHStrLen},
-		{Name: "hexists", Since: "2.0.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHExists},
-		{Name: "hrandfield", Since: "6.2.0", Arity: -2, Flags: ReadOnly, KeySpecs: one(access), Tips: random, Handler: cmdHRandField},
-		{Name: "hscan", Since: "2.8.0", Arity: -3, Flags: ReadOnly, KeySpecs: one(access), Tips: random, Handler: cmdHScan},
-		{Name: "hset", Since: "2.0.0", Arity: -4, Flags: update, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdHSet},
-		{Name: "hmset", Since: "2.0.0", Arity: -4, Flags: update, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdHMSet},
-		{Name: "hsetnx", Since: "2.0.0", Arity: 4, Flags: update, KeySpecs: one(KeyRW | KeyInsert), Handler: cmdHSetNX},
-		{Name: "hdel", Since: "2.0.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyDelete), Handler: cmdHDel},
-		{Name: "hincrby", Since: "2.0.0", Arity: 4, Flags: update, KeySpecs: one(rw), Handler: cmdHIncrBy},
-		{Name: "hincrbyfloat", Since: "2.6.0", Arity: 4, Flags: update, KeySpecs: one(rw), Handler: cmdHIncrByFloat},
+		{Name: "hget", Summary: "Returns a field of a hash",
+			Since: "2.0.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdHGet},
+		{Name: "hmget", Summary: "Returns several fields of a hash",
+			Since: "2.0.0", Arity: -3, Flags: ReadOnly | Fast, KeySpecs: one(access), Handler: cmdHMGet},
+		{Name: "hgetall", Summary: "Returns all fields and values of a hash",
+			Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHGetAll},
+		{Name: "hkeys", Summary: "Returns all fields of a hash",
+			Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHKeys},
+		{Name: "hvals", Summary: "Returns all values of a hash",
+			Since: "2.0.0", Arity: 2, Flags: ReadOnly, KeySpecs: one(access), Tips: anyOrder, Handler: cmdHVals},
+		{Name: "hlen", Summary: "Counts the fields of a hash",
+			Since: "2.0.0", Arity: 2, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHLen},
+		{Name: "hstrlen", Summary: "Returns the length of a field's value",
+			Since: "3.2.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHStrLen},
+		{Name: "hexists", Summary: "Tells whether a hash has a field",
+			Since: "2.0.0", Arity: 3, Flags: ReadOnly | Fast, KeySpecs: one(KeyRO), Handler: cmdHExists},
+		{Name: "hrandfield", Summary: "Returns fields of a hash picked at random",
+			Since: "6.2.0", Arity: -2, Flags: ReadOnly, KeySpecs: one(access), Tips: random, Handler: cmdHRandField},
+		{Name: "hscan", Summary: "Goes through the fields of a hash step by step",
+			Since: "2.8.0", Arity: -3, Flags: ReadOnly, KeySpecs: one(access), Tips: random, Handler: cmdHScan},
+		{Name: "hset", Summary: "Sets fields of a hash",
+			Since: "2.0.0", Arity: -4, Flags: update, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdHSet},
+		{Name: "hmset", Summary: "Sets fields of a hash; an old form of HSET",
+			Since: "2.0.0", Arity: -4, Flags: update, KeySpecs: one(KeyRW | KeyUpdate), Handler: cmdHMSet},
+		{Name: "hsetnx", Summary: "Sets a field of a hash if it does not exist",
+			Since: "2.0.0", Arity: 4, Flags: update, KeySpecs: one(KeyRW | KeyInsert), Handler: cmdHSetNX},
+		{Name: "hdel", Summary: "Deletes fields of a hash",
+			Since: "2.0.0", Arity: -3, Flags: Write | Fast, KeySpecs: one(KeyRW | KeyDelete), Handler: cmdHDel},
+		{Name: "hincrby", Summary: "Adds to an integer in a hash",
+			Since: "2.0.0", Arity: 4, Flags: update, KeySpecs: one(rw), Handler: cmdHIncrBy},
+		{Name: "hincrbyfloat", Summary: "Adds to a floating point number in a hash",
+			Since: "2.6.0", Arity: 4, Flags: update, KeySpecs: one(rw), Handler: cmdHIncrByFloat},
 	}
 	for _, r := range rows {
 		r.Group, r.Categories = "hash", CatHash
@@ -277,111 +291,4 @@ func cmdHIncrByFloat(c *Ctx) {
 	text := sum.Append(c.number[:0])
 	c.setField(key, name, text, "hincrbyfloat")
 	c.Out.Bulk(text)
-}
-
-func cmdHScan(c *Ctx) {
-	cursor, ok := c.parseCursor(2)
-	if !ok {
-		return
-	}
-	h, ok := c.readHash(c.Args[1])
-	if !ok {
-		return
-	}
-	if h == nil {
-		c.beginScan().endScan(0)
-		return
-	}
-	so := scanOptions{cursor: cursor}
-	if !so.parse(c, 3, false) {
-		return
-	}
-	s := c.beginScan()
-	next := h.Scan(so.cursor, so.count, func(name, value []byte) {
-		if so.match(name) {
-			s.n += 2
-			c.Out.Bulk(name)
-			c.Out.Bulk(value)
-		}
-	})
-	s.endScan(next)
-}
-
-func cmdHRandField(c *Ctx) {
-	if len(c.Args) == 2 {
-		h, ok := c.readHash(c.Args[1])
-		if !ok {
-			return
-		}
-		if h == nil {
-			c.Out.Null()
-			return
-		}
-		name, _, _ := h.Random(c.rng())
-		c.Out.Bulk(name)
-		return
-	}
-	count, ok := c.IntRange(2, -math.MaxInt64, math.MaxInt64,
-		"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
-	if !ok {
-		return
-	}
-	values := len(c.Args) == 4
-	switch {
-	case len(c.Args) > 4 || values && !EqualFold(c.Args[3], "WITHVALUES"):
-		c.SyntaxError()
-		return
-	case values && (count < -math.MaxInt64/2 || count > math.MaxInt64/2):
-		c.Error(ErrOutOfRange)
-		return
-	}
-	h, ok := c.readHash(c.Args[1])
-	if !ok {
-		return
-	}
-	if h == nil || count == 0 {
-		c.Out.Array(0)
-		return
-	}
-	randomFields(c, h, count, values)
-}
-
-// randomFields answers count different fields, or -count independent picks.
-func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool) {
-	start := len(c.Out.B)
-	header := func(n int64) {
-		if values && c.Out.Proto < 3 {
-			n *= 2
-		}
-		c.Out.Array(int(n))
-	}
-	tooBig := false
-	write := func(name, value []byte) bool {
-		if values && c.Out.Proto >= 3 {
-			c.Out.Array(2)
-		}
-		c.Out.Bulk(name)
-		if values {
-			c.Out.Bulk(value)
-		}
-		tooBig = count < 0 && len(c.Out.B)-start > MaxString
-		return !tooBig
-	}
-	switch {
-	case count < 0:
-		header(-count)
-		h.RandomRepeat(c.rng(), int(-count), write)
-	case count >= int64(h.Len()):
-		header(int64(h.Len()))
-		h.Each(write)
-	default:
-		header(count)
-		h.RandomDistinct(c.rng(), int(count), write)
-	}
-	if tooBig {
-		// Repeated picks can ask for more than there is: without a limit a short
-		// request would take all of the node's memory.
-		c.Out.B = c.Out.B[:start]
-		c.Error("ERR reply exceeds maximum allowed size (proto-max-bulk-len)")
-	}
 }

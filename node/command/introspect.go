@@ -12,7 +12,7 @@ func Introspection(t func() *Table) []*Command {
 		return func(c *Ctx) { f(c, t()) }
 	}
 	return []*Command{{
-		Name: "command", Group: "server", Since: "2.8.13", Arity: -1, Flags: Loading | Stale,
+		Name: "command", Summary: "Describes all commands", Group: "server", Since: "2.8.13", Arity: -1, Flags: Loading | Stale,
 		Categories: CatConnection, Tips: []string{TipAnyOrder},
 		Handler: on(func(c *Ctx, t *Table) {
 			c.Out.Array(len(t.all))
@@ -21,19 +21,25 @@ func Introspection(t func() *Table) []*Command {
 			}
 		}),
 		Sub: []*Command{
-			{Name: "count", Since: "2.8.13", Arity: 2, Flags: Loading | Stale, Categories: CatConnection,
+			{Name: "count", Summary: "Counts the commands",
+				Since: "2.8.13", Arity: 2, Flags: Loading | Stale, Categories: CatConnection,
 				Handler: on(func(c *Ctx, t *Table) { c.Out.Int(int64(len(t.all))) })},
-			{Name: "info", Since: "2.8.13", Arity: -2, Flags: Loading | Stale, Categories: CatConnection,
+			{Name: "info", Summary: "Describes commands: arity, flags, keys",
+				Since: "2.8.13", Arity: -2, Flags: Loading | Stale, Categories: CatConnection,
 				Tips: []string{TipAnyOrder}, Handler: on(commandInfo)},
-			{Name: "docs", Since: "7.0.0", Arity: -2, Flags: Loading | Stale, Categories: CatConnection,
+			{Name: "docs", Summary: "Documents commands",
+				Since: "7.0.0", Arity: -2, Flags: Loading | Stale, Categories: CatConnection,
 				Tips: []string{TipAnyOrder}, Handler: on(commandDocs)},
-			{Name: "list", Since: "7.0.0", Arity: -2, Flags: Loading | Stale, Categories: CatConnection,
+			{Name: "list", Summary: "Lists the names of commands",
+				Since: "7.0.0", Arity: -2, Flags: Loading | Stale, Categories: CatConnection,
 				Tips: []string{TipAnyOrder}, Handler: on(commandList)},
-			{Name: "getkeys", Since: "2.8.13", Arity: -4, Flags: Loading | Stale, Categories: CatConnection,
+			{Name: "getkeys", Summary: "Finds the keys in a request",
+				Since: "2.8.13", Arity: -4, Flags: Loading | Stale, Categories: CatConnection,
 				Handler: on(func(c *Ctx, t *Table) { commandGetKeys(c, t, false) })},
-			{Name: "getkeysandflags", Since: "7.0.0", Arity: -4, Flags: Loading | Stale, Categories: CatConnection,
+			{Name: "getkeysandflags", Summary: "Finds the keys in a request and what it does with them",
+				Since: "7.0.0", Arity: -4, Flags: Loading | Stale, Categories: CatConnection,
 				Handler: on(func(c *Ctx, t *Table) { commandGetKeys(c, t, true) })},
-			{Name: "help", Since: "5.0.0", Arity: 2, Flags: Loading | Stale, Categories: CatConnection,
+			{Name: "help", Summary: "Explains the subcommands", Since: "5.0.0", Arity: 2, Flags: Loading | Stale, Categories: CatConnection,
 				Handler: func(c *Ctx) { c.Help(commandHelp...) }},
 		},
 	}}
@@ -181,11 +187,13 @@ func commandDocs(c *Ctx, t *Table) {
 func writeDocs(c *Ctx, cmd *Command) {
 	w := c.Out
 	w.BulkString(cmd.full)
-	fields := 2
+	fields := 3
 	if len(cmd.Sub) > 0 {
 		fields++
 	}
 	w.Map(fields)
+	w.BulkString("summary")
+	w.BulkString(cmd.Summary)
 	w.BulkString("since")
 	w.BulkString(cmd.Since)
 	w.BulkString("group")

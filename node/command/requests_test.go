@@ -190,6 +190,7 @@ var commandRequests = []request{
 	{"command", 10, func(g *generator) []string {
 		return with(args(g.pick("GETKEYS", "GETKEYSANDFLAGS", "getkeysandflags")), g.request())
 	}},
+	{"command", 1, func(g *generator) []string { return args("HELP") }},
 	{"command", 1, func(g *generator) []string {
 		return args("INFO", g.pick("get", "SET", "mset", "lcs", "copy", "object|freq", "OBJECT|ENCODING", "nope", "get|x", "object|nope", ""))
 	}},

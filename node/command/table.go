@@ -13,6 +13,7 @@ import (
 // filled in by NewTable and not written in rows.
 type Command struct {
 	Name       string    // lower case; of a subcommand without its container's
+	Summary    string    // one line for people
 	Group      string    // COMMAND DOCS: "string", "hash", "generic", ...
 	Since      string    // first Redis version that has it
 	Arity      int       // number of arguments with the name; at least -Arity when negative
