@@ -22,8 +22,8 @@ check: tools ## format, go vet, staticcheck
 test: ## all checks and tests; installs what is missing first
 	@scripts/test
 
-soak: tools ## the kill tests for N rounds each (N=200)
-	REDOUBT_TEST_ROUNDS=$(N) go test -count=1 -p 1 -v -timeout 0 -run Kill ./internal/integration/...
+soak: tools ## the kill and fault tests, N rounds of what they repeat (N=200)
+	REDOUBT_TEST_ROUNDS=$(N) go test -count=1 -p 1 -v -timeout 0 ./internal/integration/...
 
 fuzz: ## every fuzz target for TIME each (TIME=30s)
 	@scripts/fuzz $(TIME)
