@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/dev"
+	"github.com/redoubtdb/redoubt/node"
+	"github.com/redoubtdb/redoubt/s3segments"
+)
+
+const devLong = `Runs a whole Redoubt in one process, without any configuration: etcd, an S3
+endpoint, a primary and its replicas, which talk only through etcd and S3 as they
+do in production. All data is in one directory. It serves once it has printed where.
+
+Ctrl-C hands over and stops; kill -9, at any moment, loses nothing that was
+acknowledged. Start it again with the same --dir and everything is there. Removing
+the directory removes the data.
+
+If etcd's part of the directory is lost and the objects in s3/ are not, --recover
+rebuilds the data from them, up to the last segment that was sealed.
+
+` + exitHelp
+
+const devExample = `  redoubt dev
+  redoubt dev --dir /tmp/try --port 7000 --replicas 2 --s3-port 9100
+  redoubt dev --segment-age 1s --log-level info`
+
+// slowStart is when a start that takes long is worth a word.
+const slowStart = 3 * time.Second
+
+func newDev() *cobra.Command {
+	var c dev.Config
+	segmentSize, headLimit := byteSize(s3segments.DefaultSegmentSize), byteSize(etcdfence.DefaultHeadLimit)
+	var logLevel string
+	cmd := &cobra.Command{
+		Use: "dev", Short: "Run a whole Redoubt in one process, on this machine",
+		Long: devLong, Example: devExample, Args: noArgs,
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&c.Dir, "dir", defaultDir, "directory for the data")
+	f.IntVar(&c.Port, "port", 6379, "port of the first node; replicas get the next ones")
+	f.IntVar(&c.Replicas, "replicas", 1, "replicas beside the primary")
+	f.IntVar(&c.S3Port, "s3-port", 9000, "port of the S3 endpoint")
+	f.IntVar(&c.MetricsPort, "metrics-port", 0, "port for /metrics and /healthz; 0: none")
+	f.StringVar(&c.Bind, "bind", "127.0.0.1", "address to listen on")
+	f.Var(&segmentSize, "segment-size", "bytes of log that are sealed into a segment")
+	f.DurationVar(&c.SegmentAge, "segment-age", s3segments.DefaultSegmentAge, "age at which entries are sealed all the same")
+	f.Var(&headLimit, "head-limit", "bytes of log that etcd may hold; writes are refused beyond")
+	f.StringVar(&c.RequirePass, "requirepass", "", "password that clients must AUTH with")
+	f.StringVar(&c.EnableDebugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
+	f.BoolVar(&c.Recover, "recover", false, "rebuild the data from s3/ when etcd/ was lost")
+	f.StringVar(&logLevel, "log-level", "warn", "debug, info, warn or error")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		log, err := newLogger(cmd.ErrOrStderr(), logLevel, "text")
+		if err != nil {
+			return usagef(cmd, "%w", err)
+		}
+		c.Logger = log
+		c.SegmentSize, c.HeadLimit = int64(segmentSize), int64(headLimit)
+		c.Metrics = c.MetricsPort != 0
+		return runDev(cmd, c)
+	}
+	return cmd
+}
+
+func runDev(cmd *cobra.Command, c dev.Config) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	began := time.Now()
+	slow := time.AfterFunc(slowStart, func() {
+		fmt.Fprintf(cmd.ErrOrStderr(), "redoubt: still starting: reading the data of %s\n", c.Dir)
+	})
+	d, err := dev.Start(ctx, c)
+	slow.Stop()
+	if err != nil {
+		return startError(ctx, err, c.Dir)
+	}
+	if r := d.Recovered(); r != nil {
+		fmt.Fprintln(out, describeRecovery(r))
+	}
+	printWelcome(out, d, c, time.Since(began))
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(cmd.ErrOrStderr(), "redoubt: stopping")
+		return d.Close()
+	case <-d.Failed():
+		return errors.Join(d.Err(), d.Close())
+	}
+}
+
+// startError adds what to do about it.
+func startError(ctx context.Context, err error, dir string) error {
+	if errors.Is(err, node.ErrDataLeft) {
+		return fmt.Errorf("%w.\nThe log head in %s is gone. To rebuild the data from the objects in %s, up to the\nlast sealed segment, start with --recover. To start empty, remove the directory",
+			err, filepath.Join(dir, "etcd"), filepath.Join(dir, "s3"))
+	}
+	return ignoreCanceled(ctx, err)
+}
+
+// printWelcome says where everything is, in lines to copy.
+func printWelcome(w io.Writer, d *dev.Dev, c dev.Config, took time.Duration) {
+	e := d.Endpoints()
+	fmt.Fprintf(w, "Redoubt %s is ready after %s. Data is in %s\n\n", e.Version, span(took), c.Dir)
+	var rows [][]string
+	roles := d.Roles()
+	for i, n := range e.Nodes {
+		rows = append(rows, []string{"  " + roles[i].String(), n.ID, n.Address, cliCommand(n.Address, c.RequirePass, roles[i])})
+	}
+	rows = append(rows, []string{"  etcd", "", strings.TrimPrefix(e.Etcd[0], "http://"), ""})
+	rows = append(rows, []string{"  s3", "", strings.TrimPrefix(e.S3.Endpoint, "http://"), e.S3.URL()})
+	if e.Metrics != "" {
+		rows = append(rows, []string{"  metrics", "", strings.TrimSuffix(strings.TrimPrefix(e.Metrics, "http://"), "/metrics"), "curl " + e.Metrics})
+	}
+	_ = table(w, rows) // stdout is gone: nobody reads the rest either
+	fmt.Fprintf(w, `
+List what is in object storage:
+  AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_REGION=%s \
+    aws --endpoint-url %s s3 ls --recursive %s/
+
+In another terminal:
+  redoubt status%[6]s
+  redoubt snapshot create%[6]s --name first
+  redoubt failover%[6]s
+
+Ctrl-C stops it; nothing that was acknowledged is lost, not even by kill -9.
+`, e.S3.AccessKey, e.S3.SecretKey, e.S3.Region, e.S3.Endpoint, e.S3.URL(), dirFlag(c.Dir))
+	if ip := net.ParseIP(c.Bind); c.RequirePass == "" && ip != nil && !ip.IsLoopback() {
+		fmt.Fprintf(w, "\nWarning: --bind %s lets everybody in who reaches this machine; give --requirepass.\n", c.Bind)
+	}
+}
+
+// cliCommand is a redis-cli command for a node.
+func cliCommand(addr, password string, role node.Role) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	cmd := "redis-cli -p " + port
+	if host != "127.0.0.1" {
+		cmd = "redis-cli -h " + host + " -p " + port
+	}
+	if password != "" {
+		cmd += " -a " + shellQuote(password)
+	}
+	if role != node.RolePrimary {
+		cmd += "    (reads, after READONLY)"
+	}
+	return cmd
+}
+
+// dirFlag is the flag that names a directory, "" for the default.
+func dirFlag(dir string) string {
+	if filepath.Clean(dir) == filepath.Clean(defaultDir) {
+		return ""
+	}
+	return " --dir " + shellQuote(dir)
+}
+
+// shellQuote quotes a word for a POSIX shell where it needs it.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

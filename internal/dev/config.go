@@ -1,0 +1,160 @@
+package dev
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/redoubtdb/redoubt/node"
+)
+
+// What every dev is called.
+const (
+	Cluster = "dev"       // name of the cluster
+	Shard   = 0           // number of its one shard
+	Bucket  = "redoubt"   // bucket of its S3 endpoint
+	Region  = "us-east-1" // what the endpoint is told to be in
+)
+
+// MaxReplicas is how many replicas a shard may have.
+const MaxReplicas = 5
+
+// ErrConfig: the Config cannot be run. The message says which flag of
+// `redoubt dev` to change.
+var ErrConfig = errors.New("dev: bad configuration")
+
+// Config says what a Dev runs. A port of 0 takes a free one.
+type Config struct {
+	Dir         string // where the data is; made if need be
+	Bind        string // address that clients, S3 and metrics are served on
+	Port        int    // of the first node; its replicas get the next ones
+	Replicas    int    // nodes beside the first
+	S3Port      int    // of the S3 endpoint
+	Metrics     bool   // whether to serve /metrics and /healthz
+	MetricsPort int    // of these
+
+	// Recover rebuilds the shard from object storage before the nodes start.
+	// Only for a directory whose etcd/ was lost.
+	Recover bool
+
+	// Passed on to the nodes; zero values take the nodes' defaults.
+	SegmentSize, HeadLimit          int64
+	SegmentAge                      time.Duration
+	RequirePass, EnableDebugCommand string
+
+	Logger *slog.Logger // default: nothing is logged
+}
+
+// check reports what is wrong, in terms of the command's flags, and fills in
+// defaults.
+func (c *Config) check() error {
+	if c.Bind == "" {
+		c.Bind = "127.0.0.1"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case c.Dir == "":
+		return bad("no directory, give --dir")
+	case c.Replicas < 0 || c.Replicas > MaxReplicas:
+		return bad("--replicas must be between 0 and %d, not %d", MaxReplicas, c.Replicas)
+	case net.ParseIP(c.Bind) == nil:
+		return bad("--bind must be an IP address, not %q", c.Bind)
+	}
+	for _, p := range []struct {
+		flag string
+		port int
+	}{{"--port", c.Port}, {"--s3-port", c.S3Port}, {"--metrics-port", c.MetricsPort}} {
+		if p.port < 0 || p.port > math.MaxUint16 {
+			return bad("%s must be between 0 and 65535, not %d", p.flag, p.port)
+		}
+	}
+	return c.checkClashes()
+}
+
+// checkClashes finds two listeners that were given the same port.
+func (c *Config) checkClashes() error {
+	taken := map[int]string{}
+	take := func(port int, flag string) error {
+		if port == 0 {
+			return nil
+		}
+		if port > math.MaxUint16 {
+			return fmt.Errorf("%w: port %d for %s does not exist, change --port or --replicas", ErrConfig, port, flag)
+		}
+		if other, ok := taken[port]; ok {
+			return fmt.Errorf("%w: port %d is wanted for %s and for %s", ErrConfig, port, other, flag)
+		}
+		taken[port] = flag
+		return nil
+	}
+	var errs []error
+	for i := range c.Replicas + 1 {
+		what := "--port"
+		if i > 0 {
+			what = fmt.Sprintf("replica %d (--port and the next ones)", i)
+		}
+		errs = append(errs, take(c.nodePort(i), what))
+	}
+	errs = append(errs, take(c.S3Port, "--s3-port"))
+	if c.Metrics {
+		errs = append(errs, take(c.MetricsPort, "--metrics-port"))
+	}
+	return errors.Join(errs...)
+}
+
+// nodePort is the port of the i-th node.
+func (c *Config) nodePort(i int) int {
+	if c.Port == 0 {
+		return 0
+	}
+	return c.Port + i
+}
+
+// nodeID is the id of the i-th node.
+func nodeID(i int) string { return "dev-" + strconv.Itoa(i+1) }
+
+// isNodeID reports whether a node of some dev has, or had, this id.
+func isNodeID(id string) bool {
+	for i := range MaxReplicas + 1 {
+		if id == nodeID(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// nodeConfig is the configuration of the i-th node, less what it connects to.
+func (c *Config) nodeConfig(i int) node.Config {
+	return node.Config{
+		Cluster: Cluster, Shard: Shard, NodeID: nodeID(i), AZ: "local",
+		Listen:      net.JoinHostPort(c.Bind, strconv.Itoa(c.nodePort(i))),
+		HeadLimit:   c.HeadLimit,
+		SegmentSize: c.SegmentSize, SegmentAge: c.SegmentAge,
+		RequirePass: c.RequirePass, EnableDebugCommand: c.EnableDebugCommand,
+		Logger: c.Logger,
+	}
+}
+
+// reachable is the address a client on this machine uses for one listened on.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	switch ip := net.ParseIP(host); {
+	case ip == nil || !ip.IsUnspecified():
+		return addr
+	case ip.To4() == nil:
+		return net.JoinHostPort("::1", port)
+	}
+	return net.JoinHostPort("127.0.0.1", port)
+}

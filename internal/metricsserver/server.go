@@ -1,0 +1,86 @@
+// Package metricsserver serves Prometheus metrics and a health check over HTTP.
+package metricsserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const (
+	headerTimeout = 5 * time.Second
+	writeTimeout  = 30 * time.Second
+	maxHeader     = 16 << 10
+	maxScrapes    = 4 // at once
+)
+
+// NewRegistry returns a registry that exports the process and the Go runtime.
+func NewRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// Server answers GET /metrics with what a registry gathers, and GET /healthz
+// with 200, or with 503 and the reason. It owns one goroutine beside those of
+// its connections; Close ends them.
+type Server struct {
+	http *http.Server
+	addr net.Addr
+	done chan struct{}
+	err  error // of Serve, set before done is closed
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Start listens on addr, host:port, and serves until Close. healthy is asked for
+// every health check.
+func Start(ctx context.Context, addr string, metrics prometheus.Gatherer, healthy func() error) (*Server, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if err := healthy(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, err)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	s := &Server{addr: l.Addr(), done: make(chan struct{}), http: &http.Server{
+		Handler: mux, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: maxHeader,
+	}}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.err = fmt.Errorf("metrics: %w", err)
+		}
+	}()
+	return s, nil
+}
+
+// Addr is the address listened on.
+func (s *Server) Addr() string { return s.addr.String() }
+
+// Close stops serving at once. It is idempotent.
+func (s *Server) Close() error {
+	s.closeOnce.Do(func() {
+		err := s.http.Close()
+		<-s.done
+		s.closeErr = errors.Join(err, s.err)
+	})
+	return s.closeErr
+}
