@@ -52,14 +52,15 @@ func (n *Node) others(all []etcdfence.NodeInfo) []etcdfence.NodeInfo {
 }
 
 func (n *Node) register(ctx context.Context) error {
-	reg, err := n.shard.Register(ctx, n.describe())
+	// Said once: a role that changes meanwhile must differ from it below.
+	said := n.describe()
+	reg, err := n.shard.Register(ctx, said)
 	if err != nil {
 		return n.ended(ctx, err)
 	}
 	defer reg.Close()
 	tick := time.NewTicker(registerEvery)
 	defer tick.Stop()
-	said := n.describe()
 	for {
 		select {
 		case <-tick.C:
