@@ -84,7 +84,10 @@ func (s *Shard) readChain(ctx context.Context, chain []SegmentInfo, pos wal.Posi
 	}()
 	for f := range queue {
 		<-f.done
-		if f.err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return pos, context.Cause(ctx)
+		case f.err != nil:
 			return pos, f.err
 		}
 		var err error
@@ -94,7 +97,7 @@ func (s *Shard) readChain(ctx context.Context, chain []SegmentInfo, pos wal.Posi
 		f.body = nil
 		budget.Release(s.weight(f.info))
 	}
-	if pos.Seq < to && ctx.Err() != nil {
+	if pos.Seq < to { // fetch has stopped early
 		return pos, context.Cause(ctx)
 	}
 	return pos, nil

@@ -202,14 +202,18 @@ func (d *disk) DeleteObject(_ context.Context, bucket, key string) (gofakes3.Obj
 	if !d.bucketExists(bucket) {
 		return gofakes3.ObjectDeleteResult{}, gofakes3.BucketNotFound(bucket)
 	}
-	return gofakes3.ObjectDeleteResult{}, d.delete(bucket, key)
+	return gofakes3.ObjectDeleteResult{}, d.delete(bucket, key)[key]
 }
 
 // DeleteMulti implements gofakes3.Backend.
-func (d *disk) DeleteMulti(ctx context.Context, bucket string, keys ...string) (gofakes3.MultiDeleteResult, error) {
+func (d *disk) DeleteMulti(_ context.Context, bucket string, keys ...string) (gofakes3.MultiDeleteResult, error) {
+	if !d.bucketExists(bucket) {
+		return gofakes3.MultiDeleteResult{}, gofakes3.BucketNotFound(bucket)
+	}
+	failed := d.delete(bucket, keys...)
 	var out gofakes3.MultiDeleteResult
 	for _, key := range keys {
-		if _, err := d.DeleteObject(ctx, bucket, key); err != nil {
+		if err := failed[key]; err != nil {
 			r := gofakes3.ErrorResultFromError(err)
 			r.Key = key
 			out.Error = append(out.Error, r)

@@ -53,7 +53,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	}{
 		{"create", none, func(d *disk) error { return putState(d, "a/b/k", fresh) }, []state{none, fresh}, fresh},
 		{"overwrite", old, func(d *disk) error { return putState(d, "a/b/k", fresh) }, []state{old, fresh}, fresh},
-		{"delete", old, func(d *disk) error { return d.delete(testBucket, "a/b/k") }, []state{old, none}, none},
+		{"delete", old, func(d *disk) error { return d.delete(testBucket, "a/b/k")["a/b/k"] }, []state{old, none}, none},
 	} {
 		for step := 0; ; step++ {
 			dir := t.TempDir()
@@ -83,7 +83,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			if err := putState(after, "a/b/k", fresh); err != nil {
 				t.Errorf("%s, step %d: write after the crash: %v", tt.name, step, err)
 			}
-			if err := after.delete(testBucket, "a/b/k"); err != nil {
+			if err := after.delete(testBucket, "a/b/k")["a/b/k"]; err != nil {
 				t.Errorf("%s, step %d: delete after the crash: %v", tt.name, step, err)
 			}
 			if err := putState(after, "a", fresh); err != nil {

@@ -368,33 +368,52 @@ func (d *disk) makeRoom(data, key string) error {
 	return err
 }
 
-// delete removes an object; that there is none is no error.
-func (d *disk) delete(bucket, key string) error {
-	data, meta, err := paths(bucket, key)
-	if err != nil {
-		return nil // no such object can exist
-	}
+// delete removes objects; that one is not there is no error. The result names
+// those that could not be removed.
+func (d *disk) delete(bucket string, keys ...string) map[string]error {
+	failed := map[string]error{}
+	metas := map[string]string{}  // by key: of the objects whose data is gone
+	dirs := map[string][]string{} // the keys removed from each directory
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	info, err := d.root.Stat(data)
-	if isAbsent(err) || (err == nil && !info.Mode().IsRegular()) {
-		return nil
+	for _, key := range keys {
+		data, meta, err := paths(bucket, key)
+		if err != nil {
+			continue // no such object can exist
+		}
+		info, err := d.root.Stat(data)
+		if isAbsent(err) || (err == nil && !info.Mode().IsRegular()) {
+			continue
+		}
+		if err == nil {
+			err = d.remove(data)
+		}
+		if err != nil {
+			failed[key] = err
+			continue
+		}
+		metas[key] = meta
+		dirs[path.Dir(data)] = append(dirs[path.Dir(data)], key)
 	}
-	if err != nil {
-		return err
+	for dir, keys := range dirs {
+		if err := d.syncDir(dir); err != nil {
+			for _, key := range keys {
+				failed[key] = err
+				delete(metas, key)
+			}
+		}
 	}
-	if err := d.remove(data); err != nil {
-		return err
+	// Metadata goes last: an object that a crash brings back still has it.
+	for key, meta := range metas {
+		if err := d.remove(meta); err != nil && !isAbsent(err) {
+			failed[key] = err
+		}
+		d.prune(path.Dir(meta), metaDir+"/"+bucket)
 	}
-	if err := d.syncDir(path.Dir(data)); err != nil {
-		return err
+	for dir := range dirs {
+		d.prune(dir, bucket)
 	}
-	if err := d.remove(meta); err != nil && !isAbsent(err) {
-		return err
-	}
-	d.prune(path.Dir(data), bucket)
-	d.prune(path.Dir(meta), metaDir+"/"+bucket)
-	return nil
+	return failed
 }
 
 func (d *disk) bucketExists(bucket string) bool {

@@ -141,7 +141,7 @@ func TestRefusedKeys(t *testing.T) {
 		if _, _, _, err := getDisk(d, key); !isNoSuchKey(err) {
 			t.Errorf("get %.20q: %v", key, err)
 		}
-		if err := d.delete(testBucket, key); err != nil {
+		if err := d.delete(testBucket, key)[key]; err != nil {
 			t.Errorf("delete %.20q: %v", key, err)
 		}
 	}
