@@ -72,7 +72,9 @@ func (r *rangeReader) nextPart() {
 		r.err = io.EOF
 	default:
 		part := <-c
-		r.cur, r.err = part.b, part.err
+		if r.err = part.err; r.err == nil {
+			r.cur = part.b
+		}
 	}
 }
 

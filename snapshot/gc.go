@@ -172,13 +172,17 @@ func (p *Plan) orphanFiles(inv inventory, before time.Time) {
 	}
 	newest := map[string]time.Time{}
 	for _, o := range inv.files {
-		if name, _, ok := nameOf(o.Key); ok && o.LastModified.After(newest[name]) {
+		name, _, ok := nameOf(o.Key)
+		if ok && o.LastModified.After(newest[name]) {
 			newest[name] = o.LastModified
+		}
+		if ok && o.Key == manifestKey(name) {
+			published[name] = true
 		}
 	}
 	for _, o := range inv.files {
 		name, _, ok := nameOf(o.Key)
-		if ok && !published[name] && newest[name].Before(before) && o.Key != manifestKey(name) {
+		if ok && !published[name] && newest[name].Before(before) {
 			p.Delete = append(p.Delete, PlanObject{o.Key, o.Size, "of a snapshot that was never finished"})
 		}
 	}

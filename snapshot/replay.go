@@ -24,7 +24,11 @@ type replay struct {
 
 func newReplay(c keyspace.Config) *replay {
 	ks := keyspace.New(c)
-	return &replay{ks: ks, apply: command.NewReplayer(table(), ks, nil), applied: func(*wal.Entry) {}}
+	return &replay{ks: ks, apply: newReplayer(ks), applied: func(*wal.Entry) {}}
+}
+
+func newReplayer(ks *keyspace.Keyspace) *command.Replayer {
+	return command.NewReplayer(table(), ks, nil)
 }
 
 // entry applies the entry that follows pos.
