@@ -188,6 +188,10 @@ func (d *driver) explain() {
 // single steps have nothing in common.
 func (d *driver) rounds() {
 	d.t.Helper()
+	if err := d.subject.checkReplica(); err != nil {
+		d.fail("%v", err)
+		d.explain()
+	}
 	d.both(d.purge())
 	count := strconv.Itoa(1 + d.gen.IntN(20))
 	options := d.gen.scanOptions(count, true)

@@ -117,8 +117,7 @@ func (g *generator) future() int64 {
 	return 1000 + 100*((g.step*7919)%50000)
 }
 
-// seconds and millis are relative expiries, past, future or nonsense; those of
-// the absolute forms follow.
+// seconds and millis are relative expiries, past, future or nonsense.
 func (g *generator) seconds() string {
 	if g.chance(70) {
 		return fmt.Sprint(g.future())
@@ -135,18 +134,19 @@ func (g *generator) millis() string {
 		"abc", "", "1.5")
 }
 
+// secondsAt and millisAt are absolute expiries; some come again, for GT and LT.
 func (g *generator) secondsAt() string {
 	if g.chance(60) {
 		return fmt.Sprint(g.now/1000 + g.future())
 	}
-	return g.pick("1", "1000", g.seconds())
+	return g.pick("1", "1000", fmt.Sprint(g.now/1000+1_000_000), g.seconds())
 }
 
 func (g *generator) millisAt() string {
 	if g.chance(60) {
 		return fmt.Sprint(g.now + g.future()*1000)
 	}
-	return g.pick("1", "1000", "4611686018427387904", g.millis())
+	return g.pick("1", "1000", "4611686018427387904", fmt.Sprint(g.now+1_000_000_000), g.millis())
 }
 
 // expiry is an option with its value as SET and GETEX take it, rarely without.

@@ -90,6 +90,9 @@ func (s *subject) do(args [][]byte) ([]byte, *command.Command) {
 			s.t.Errorf("%q changed data without an effect", args)
 		}
 		s.checkTouched(cmd, args, keys)
+		if err := s.checkReplica(); err != nil {
+			s.t.Errorf("%q: %v", args, err)
+		}
 	}
 	return s.out.B, cmd
 }

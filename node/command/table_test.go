@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/redoubtdb/redoubt/node/resp"
 )
 
 func nothing(*Ctx) {}
@@ -217,5 +219,24 @@ func TestCategories(t *testing.T) {
 	}
 	if _, ok := CatByName([]byte("nope")); ok {
 		t.Error("there is no category nope")
+	}
+}
+
+func TestParseCursor(t *testing.T) {
+	tests := map[string]uint64{
+		"0": 0, "": 0, "+0": 0, "007": 7, "17": 17, "+5": 5, "-1": 1<<64 - 1,
+		"18446744073709551615": 1<<64 - 1, "9223372036854775808": 1 << 63,
+	}
+	for text, want := range tests {
+		c := Ctx{Args: [][]byte{[]byte(text)}, Out: &resp.Writer{}}
+		if got, ok := c.parseCursor(0); !ok || got != want {
+			t.Errorf("parseCursor(%q) = %d, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"-", "+", "a", "1a", " 1", "1 ", "0x1", "1_0", "18446744073709551616", "--1", "\x00"} {
+		c := Ctx{Args: [][]byte{[]byte(text)}, Out: &resp.Writer{}}
+		if _, ok := c.parseCursor(0); ok || string(c.Out.B) != "-ERR invalid cursor\r\n" {
+			t.Errorf("parseCursor(%q): %v, answered %q", text, ok, c.Out.B)
+		}
 	}
 }
