@@ -161,17 +161,19 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 		b := &bencher{options: c.options, benchmark: testenv.Tool(h, "redis-benchmark"), progress: progress, started: time.Now()}
 		writeHeader(ctx, out, b)
 		single, three := &table{title: "One etcd member"}, &table{title: "Three etcd members"}
-		if slices.Contains(c.sets, setSingle) {
-			if err := b.runSingle(ctx, h, c, single); err != nil {
+		for _, set := range []struct {
+			name  string
+			run   func(context.Context, *harness, config, *table) error
+			table *table
+		}{{setSingle, b.runSingle, single}, {setThree, b.runThree, three}} {
+			if !slices.Contains(c.sets, set.name) {
+				continue
+			}
+			err := b.withServers(h, func() error { return set.run(ctx, h, c, set.table) })
+			set.table.write(out) // what was measured before an error, too
+			if err != nil {
 				return err
 			}
-			single.write(out)
-		}
-		if slices.Contains(c.sets, setThree) {
-			if err := b.runThree(ctx, h, c, three); err != nil {
-				return err
-			}
-			three.write(out)
 		}
 		if !c.redisOnly {
 			writeGoals(out, goals(single, three))
@@ -184,9 +186,17 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 	})
 }
 
+// withServers calls fn and ends all servers that it started. When it failed, they
+// leave the end of their output.
+func (b *bencher) withServers(h *harness, fn func() error) error {
+	defer h.close()
+	err := h.catch(fn)
+	h.failed = h.failed || err != nil
+	return err
+}
+
 // runSingle measures the servers whose writes go to one disk once.
 func (b *bencher) runSingle(ctx context.Context, h *harness, c config, t *table) error {
-	defer h.close()
 	b.say("starting the servers of one etcd member")
 	servers := []*server{startRedisPlain(h), startRedisAlways(h)}
 	if !c.redisOnly {
@@ -197,7 +207,6 @@ func (b *bencher) runSingle(ctx context.Context, h *harness, c config, t *table)
 
 // runThree measures those whose writes go to three disks.
 func (b *bencher) runThree(ctx context.Context, h *harness, c config, t *table) error {
-	defer h.close()
 	b.say("starting the servers of three etcd members")
 	etcd := testenv.StartEtcd(h, 3, testenv.EtcdOptions{})
 	servers := []*server{startRedisPlain(h), startRedisAlways(h), startRedisWait(h)}

@@ -50,6 +50,9 @@ func (t *table) ratio(c benchCase, server, other string) float64 {
 // write prints the table as Markdown. Its last columns are throughput as a
 // multiple of the redis-servers' in the same case.
 func (t *table) write(w io.Writer) {
+	if len(t.rows) == 0 {
+		return
+	}
 	fmt.Fprintf(w, "\n## %s\n\n", t.title)
 	fmt.Fprintln(w, "| load | -c | -P | server | requests/s | (min to max) | p50 ms | p99 ms | server CPU µs | all CPU µs | of redis | of always | of WAIT 2 |")
 	fmt.Fprintln(w, "|---|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
