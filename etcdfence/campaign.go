@@ -173,12 +173,13 @@ func (s *Shard) won(c Candidate, applied wal.Position, b ballot, l lease, head h
 		return nil, fmt.Errorf("%w: won epoch %d after %v; the shard was initialized with epoch base %d",
 			wal.ErrEpoch, epoch, applied, b.sealed.EpochBase)
 	}
-	limit := l.sent.Add(l.ttl - margin(s.o.DriftMargin, l.ttl))
-	if passed(s.o.Now(), limit) {
+	limit := l.sent.add(l.ttl - margin(s.o.DriftMargin, l.ttl))
+	now := s.clk.read()
+	if now.since(limit) >= 0 {
 		return nil, fmt.Errorf("%w: the campaign took longer than the lease of %v", ErrLeaseLost, l.ttl)
 	}
 	t := newTerm(s, l, epoch, applied, *b.sealed, head, limit)
 	s.log.Info("won the shard", "node", c.NodeID, "epoch", epoch, "tail", applied.Seq, "lease", l.ttl,
-		"took", s.o.Now().Sub(l.sent).Round(time.Millisecond))
+		"took", now.since(l.sent).Round(time.Millisecond))
 	return t, nil
 }

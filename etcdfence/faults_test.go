@@ -17,11 +17,12 @@ import (
 type faults struct {
 	cli *clientv3.Client
 
-	mu    sync.Mutex
-	do    func(op string, send sendFunc) (clientv3.OpResponse, error)
-	renew func(send func() (*clientv3.LeaseKeepAliveResponse, error)) (*clientv3.LeaseKeepAliveResponse, error)
-	grant func()
-	count map[string]int
+	mu     sync.Mutex
+	do     func(op string, send sendFunc) (clientv3.OpResponse, error)
+	renew  func(send func() (*clientv3.LeaseKeepAliveResponse, error)) (*clientv3.LeaseKeepAliveResponse, error)
+	grant  func()
+	count  map[string]int
+	leases []clientv3.LeaseID // granted
 }
 
 // sendFunc sends the request. It may be called any number of times, and after
@@ -70,6 +71,22 @@ func (f *faults) sent(kind string) int {
 	return f.count[kind]
 }
 
+// live is how many of the leases granted are still there.
+func (f *faults) live(e *env) int {
+	e.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, id := range f.leases {
+		resp, err := e.cli.TimeToLive(e.ctx(), id)
+		e.ok(err)
+		if resp.TTL > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 type faultKV struct {
 	clientv3.KV
 	f *faults
@@ -113,6 +130,11 @@ type faultLease struct {
 
 func (l *faultLease) Grant(ctx context.Context, ttl int64) (*clientv3.LeaseGrantResponse, error) {
 	resp, err := l.Lease.Grant(ctx, ttl)
+	if err == nil {
+		l.f.mu.Lock()
+		l.f.leases = append(l.f.leases, resp.ID)
+		l.f.mu.Unlock()
+	}
 	if l.f.grant != nil {
 		l.f.grant()
 	}

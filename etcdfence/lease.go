@@ -14,7 +14,7 @@ import (
 type lease struct {
 	id   clientv3.LeaseID
 	ttl  time.Duration // as granted
-	sent time.Time     // when the grant was sent
+	sent instant       // when the grant was sent
 }
 
 // seconds rounds up to what etcd counts leases in.
@@ -38,7 +38,7 @@ func renewTimeout(ttl time.Duration) time.Duration { return ttl / 6 }
 func (s *Shard) grant(ctx context.Context, ttl time.Duration) (lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	sent := s.o.Now()
+	sent := s.clk.read()
 	start := time.Now()
 	resp, err := s.cli.Grant(ctx, seconds(ttl))
 	s.o.Metrics.Request("grant", time.Since(start), err)

@@ -104,7 +104,7 @@ func newClient(t testing.TB) *clientv3.Client {
 	if testEtcd.server == nil {
 		return dial(t, testEtcd.endpoints...)
 	}
-	cli := v3client.New(testEtcd.server.Server)
+	cli := v3clientOf(testEtcd.server)
 	t.Cleanup(func() { cli.Close() })
 	return cli
 }
@@ -252,3 +252,5 @@ func lostWithin(t testing.TB, term *Term, d time.Duration) {
 		t.Fatalf("term not lost after %v", d)
 	}
 }
+
+func v3clientOf(e *embed.Etcd) *clientv3.Client { return v3client.New(e.Server) }

@@ -220,8 +220,7 @@ func TestMayTrim(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
-	t0 := time.Unix(1700000000, 0)
-	after := func(s float64) time.Time { return t0.Add(time.Duration(s * float64(time.Second))) }
+	after := func(s float64) instant { return instant{}.add(time.Duration(s * float64(time.Second))) }
 
 	d := newDeadline(after(2))
 	if !d.alive(after(1.9)) || d.left(after(1.5)) != 500*time.Millisecond {
@@ -252,21 +251,42 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// A suspended machine's monotonic clock stands still, its wall clock is set
-// right on resume.
-func TestDeadlineWatchesTheWallClockToo(t *testing.T) {
+func TestDeadlineWatchesBothClocks(t *testing.T) {
+	limit := instant{mono: time.Minute, wall: time.Minute}
+	for _, c := range []struct {
+		name  string
+		now   instant
+		alive bool
+		left  time.Duration
+	}{
+		{"neither has passed", instant{59 * time.Second, 50 * time.Second}, true, time.Second},
+		{"both have", instant{time.Hour, time.Hour}, false, 0},
+		{"the machine was suspended", instant{59 * time.Second, time.Hour}, false, 0},
+		{"the wall clock was set back", instant{time.Minute, -time.Hour}, false, 0},
+		{"the wall clock was set back, in time", instant{50 * time.Second, -time.Hour}, true, 10 * time.Second},
+	} {
+		d := newDeadline(limit)
+		if left := d.left(c.now); left != c.left {
+			t.Errorf("%s: left %v, want %v", c.name, left, c.left)
+		}
+		if extended := d.extend(c.now, limit); extended != c.alive {
+			t.Errorf("%s: extended %v", c.name, extended)
+		}
+		if alive := newDeadline(limit).alive(c.now); alive != c.alive {
+			t.Errorf("%s: alive %v", c.name, alive)
+		}
+	}
+}
+
+func TestClock(t *testing.T) {
 	now := time.Now()
-	d := newDeadline(now.Add(time.Second))
-	slept := now.Round(0).Add(time.Hour) // no monotonic reading: only the wall moved
-	if !passed(slept, now.Add(time.Second)) || d.alive(slept) {
-		t.Fatal("the lease outlived the machine's sleep")
+	c := newClock(func() time.Time { return now })
+	now = now.Add(time.Second)
+	if got := c.read(); got != (instant{time.Second, time.Second}) {
+		t.Fatalf("after a second %v", got)
 	}
-	setBack := now.Round(0).Add(-time.Hour)
-	if passed(setBack, now.Add(time.Second)) {
-		t.Fatal("a wall clock behind the deadline counts as passed")
-	}
-	if !passed(now.Add(2*time.Second), now.Add(time.Second)) {
-		t.Fatal("both clocks past the deadline")
+	if got := newClock(time.Now).read(); got.mono < 0 || got.mono > time.Minute {
+		t.Fatalf("the real clock says %v", got)
 	}
 }
 

@@ -99,11 +99,11 @@ func (r *Registration) run() {
 	var b backoff
 	renewed := r.lease.sent
 	for {
-		timer := time.NewTimer(renewEvery(r.lease.ttl) - r.s.o.Now().Sub(renewed))
+		timer := time.NewTimer(renewEvery(r.lease.ttl) - r.s.clk.read().since(renewed))
 		var err error
 		select {
 		case <-timer.C:
-			asked := r.s.o.Now()
+			asked := r.s.clk.read()
 			if _, _, err = r.s.renew(r.ctx, r.lease.id, renewTimeout(r.lease.ttl)); err == nil {
 				renewed = asked
 			}

@@ -24,6 +24,7 @@ type Shard struct {
 	id  int
 	k   keys
 	o   Options
+	clk clock
 	log *slog.Logger
 
 	mu    sync.Mutex
@@ -45,7 +46,7 @@ type tuning struct {
 func Open(cli *clientv3.Client, cluster string, shard int, o Options) *Shard {
 	o = o.withDefaults()
 	return &Shard{
-		cli: cli, id: shard, k: newKeys(cluster, shard), o: o,
+		cli: cli, id: shard, k: newKeys(cluster, shard), o: o, clk: newClock(o.Now),
 		log:  o.Logger.With("cluster", cluster, "shard", shard),
 		tune: tuning{audit: 10 * time.Second, queueLen: 4096, queueBytes: 64 << 20, pageBytes: 4 << 20},
 	}

@@ -48,7 +48,7 @@ type Term struct {
 
 var _ wal.Writer = (*Term)(nil)
 
-func newTerm(s *Shard, l lease, epoch int64, tail wal.Position, sealed sealedAt, head headIndex, limit time.Time) *Term {
+func newTerm(s *Shard, l lease, epoch int64, tail wal.Position, sealed sealedAt, head headIndex, limit instant) *Term {
 	t := &Term{
 		s: s, epoch: epoch, createRev: epoch - sealed.EpochBase, lease: l,
 		deadline: newDeadline(limit), lost: make(chan struct{}),
@@ -70,7 +70,7 @@ func (t *Term) Epoch() int64 { return t.epoch }
 // enough for every reply: two loads and a look at the clock. Call it after the
 // command ran and before its reply leaves. Once false it stays false.
 func (t *Term) Valid() bool {
-	if t.deadline.alive(t.s.o.Now()) {
+	if t.deadline.alive(t.s.clk.read()) {
 		return true
 	}
 	t.lose(ErrLeaseLost)
@@ -78,7 +78,7 @@ func (t *Term) Valid() bool {
 }
 
 // LeaseLeft is how long the local deadline is away; 0 once the term is lost.
-func (t *Term) LeaseLeft() time.Duration { return t.deadline.left(t.s.o.Now()) }
+func (t *Term) LeaseLeft() time.Duration { return t.deadline.left(t.s.clk.read()) }
 
 // Lost is closed when the term has ended: the deadline passed, an append or
 // trim was fenced, or it was given up.
@@ -196,18 +196,18 @@ func (t *Term) keepAlive() {
 	sent, ttl := t.lease.sent, t.lease.ttl
 	var b backoff
 	for t.ctx.Err() == nil {
-		if sleep(t.ctx, renewEvery(ttl)-t.s.o.Now().Sub(sent)) != nil {
+		if sleep(t.ctx, renewEvery(ttl)-t.s.clk.read().since(sent)) != nil {
 			break
 		}
-		asked := t.s.o.Now()
+		asked := t.s.clk.read()
 		granted, rev, err := t.s.renew(t.ctx, t.lease.id, renewTimeout(ttl))
 		switch {
 		case err == nil:
 			b.reset()
 			sent, ttl = asked, granted
 			t.saw(rev)
-			to := asked.Add(ttl - margin(t.s.o.DriftMargin, ttl))
-			if !t.deadline.extend(t.s.o.Now(), to) {
+			to := asked.add(ttl - margin(t.s.o.DriftMargin, ttl))
+			if !t.deadline.extend(t.s.clk.read(), to) {
 				t.lose(fmt.Errorf("%w: renewed too late", ErrLeaseLost))
 			}
 		case leaseGone(err):

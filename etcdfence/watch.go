@@ -33,8 +33,11 @@ func (s *Shard) keepCurrent(ctx context.Context, v view, key string, opts ...cli
 	for {
 		rev, err := v.sync(ctx)
 		if err == nil {
-			b.reset()
+			began := time.Now()
 			err = s.watch(ctx, v, rev, key, opts)
+			if time.Since(began) > backoffMax {
+				b.reset() // one that breaks at once is no recovery
+			}
 		}
 		switch {
 		case ctx.Err() != nil:
