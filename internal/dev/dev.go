@@ -234,15 +234,21 @@ func (d *Dev) close() error {
 	if d.lock == nil {
 		return nil
 	}
-	errs := []error{removeEndpoints(d.cfg.Dir), d.stopNodes()}
+	errs := []error{removeEndpoints(d.cfg.Dir)}
+	stop := func(what string, stop func() error) {
+		began := time.Now()
+		errs = append(errs, stop())
+		d.cfg.Logger.Debug("stopped", "part", what, "took", time.Since(began).Round(time.Millisecond))
+	}
+	stop("nodes", d.stopNodes)
 	if d.metrics != nil {
-		errs = append(errs, d.metrics.Close())
+		stop("metrics", d.metrics.Close)
 	}
 	if d.s3 != nil {
-		errs = append(errs, d.s3.Close())
+		stop("s3", d.s3.Close)
 	}
 	if d.etcd != nil {
-		errs = append(errs, d.etcd.close())
+		stop("etcd", d.etcd.close)
 	}
 	return errors.Join(append(errs, d.lock.Close())...)
 }
