@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,10 @@ const (
 	// held replies to be committed and sent.
 	quitGrace = 5 * time.Second
 )
+
+// errGoodbye: the conversation is over: QUIT, CLIENT KILL of itself, or bytes
+// that are no commands.
+var errGoodbye = errors.New("node: conversation ended")
 
 // conn is one client's connection. Its session state is guarded by the
 // engine's lock.
@@ -146,7 +151,7 @@ func (c *conn) runBuffered(ctx context.Context) error {
 		}
 		if c.quit || protocolErr != nil {
 			c.out.drain(quitGrace)
-			return protocolErr
+			return errors.Join(errGoodbye, protocolErr)
 		}
 		if len(c.ends) == 0 {
 			return nil

@@ -21,23 +21,25 @@ import (
 	"github.com/redoubtdb/redoubt/s3segments"
 )
 
-// etcd is one embedded member for all tests of the package; each test has
-// clusters of its own in it.
-var etcd *clientv3.Client
+// member is one embedded etcd member for all tests of the package, etcd a client
+// of it; each test has clusters of its own in it.
+var (
+	member *embed.Etcd
+	etcd   *clientv3.Client
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "redoubt-node-test-")
 	if err != nil {
 		panic(err)
 	}
-	server, err := startEtcd(dir)
-	if err != nil {
+	if member, err = startEtcd(dir); err != nil {
 		panic(err)
 	}
-	etcd = v3client.New(server.Server)
+	etcd = v3client.New(member.Server)
 	code := m.Run()
 	etcd.Close()
-	server.Close()
+	member.Close()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }

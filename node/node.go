@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/s3segments"
@@ -109,9 +111,15 @@ func (n *Node) Role() Role {
 // the log or a snapshot is damaged or of a newer format, or the shard's data
 // and etcd do not belong together.
 func (n *Node) Run(ctx context.Context) error {
-	register := n.startRegistration(ctx)
-	err := n.runRoles(ctx)
-	return errors.Join(err, register())
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.watchPeers(gctx) })
+	g.Go(func() error { return n.register(gctx) })
+	g.Go(func() error { return n.runRoles(gctx) })
+	err := g.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // runRoles is the node's life: load, follow, lead, and again.
@@ -120,7 +128,7 @@ func (n *Node) runRoles(ctx context.Context) error {
 	for {
 		if mustLoad {
 			if err := n.loadData(ctx); err != nil {
-				return n.ended(ctx, err)
+				return err
 			}
 			mustLoad = false
 		}
@@ -130,7 +138,7 @@ func (n *Node) runRoles(ctx context.Context) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return n.ended(ctx, err)
+			return ctx.Err()
 		case errors.Is(err, errReload):
 			n.log.Warn("loading the data again", "why", err)
 			mustLoad = true
@@ -138,14 +146,6 @@ func (n *Node) runRoles(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// ended drops errors that only say that ctx ended.
-func (n *Node) ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, errReload)) {
-		return nil
-	}
-	return err
 }
 
 // Close stops serving and waits. It is idempotent. Run must have returned, or

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
@@ -13,30 +12,12 @@ import (
 // registerEvery is how often a node says how far it has come, if it has.
 const registerEvery = time.Second
 
-// startRegistration keeps the node's entry under nodes/ and the list of its
-// peers until ctx ends. The returned function waits for that.
-func (n *Node) startRegistration(ctx context.Context) func() error {
-	var wg sync.WaitGroup
-	var failed error
-	wg.Add(2)
-	go func() {
-		defer wg.Done()
-		failed = n.register(ctx)
-	}()
-	go func() {
-		defer wg.Done()
-		err := n.shard.WatchNodes(ctx, func(all []etcdfence.NodeInfo) {
-			peers := n.others(all)
-			n.peers.Store(&peers)
-		})
-		if err != nil && ctx.Err() == nil {
-			n.log.Warn("cannot hear of other nodes any more", "err", err)
-		}
-	}()
-	return func() error {
-		wg.Wait()
-		return failed
-	}
+// watchPeers keeps the list of the shard's other nodes until ctx ends.
+func (n *Node) watchPeers(ctx context.Context) error {
+	return n.shard.WatchNodes(ctx, func(all []etcdfence.NodeInfo) {
+		peers := n.others(all)
+		n.peers.Store(&peers)
+	})
 }
 
 // others are the shard's other nodes, by id.
@@ -51,12 +32,13 @@ func (n *Node) others(all []etcdfence.NodeInfo) []etcdfence.NodeInfo {
 	return peers
 }
 
+// register keeps the node's entry under nodes/ until ctx ends. It fails when
+// another process registers under the same id: two nodes must not share one.
 func (n *Node) register(ctx context.Context) error {
-	// Said once: a role that changes meanwhile must differ from it below.
 	said := n.describe()
 	reg, err := n.shard.Register(ctx, said)
 	if err != nil {
-		return n.ended(ctx, err)
+		return err
 	}
 	defer reg.Close()
 	tick := time.NewTicker(registerEvery)
@@ -68,7 +50,7 @@ func (n *Node) register(ctx context.Context) error {
 		case <-reg.Done():
 			return reg.Err()
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		}
 		if now := n.describe(); now.Role != said.Role || now.Applied != said.Applied {
 			reg.Update(now)

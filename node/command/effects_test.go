@@ -256,16 +256,6 @@ func (r *recorder) Touched(db int, key []byte) {
 func (r *recorder) TouchedDB(db int)                              { r.touched = append(r.touched, fmt.Sprint(db)) }
 func (r *recorder) Event(command.EventClass, string, int, []byte) {}
 
-// TestEndlessReply: a short request must not ask for all of the node's memory.
-func TestEndlessReply(t *testing.T) {
-	s := newSubject(t, 1, testNow, 2)
-	s.do(raw("HSET", "h", "f", strings.Repeat("v", 1<<20)))
-	reply, _ := s.do(raw("HRANDFIELD", "h", "-4000000000000000000", "WITHVALUES"))
-	if want := "-ERR reply exceeds maximum allowed size (proto-max-bulk-len)\r\n"; string(reply) != want {
-		t.Errorf("%.100q", reply)
-	}
-}
-
 // TestNoAllocations covers the paths that serve nearly all traffic, from the
 // table to the effect.
 func TestNoAllocations(t *testing.T) {

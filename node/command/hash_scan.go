@@ -70,11 +70,12 @@ func cmdHRandField(c *Ctx) {
 		c.Out.Array(0)
 		return
 	}
-	randomFields(c, h, count, values)
+	randomFields(c, h, count, values, MaxString)
 }
 
-// randomFields answers count different fields, or -count independent picks.
-func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool) {
+// randomFields answers count different fields, or -count independent picks up to
+// limit bytes.
+func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int) {
 	start := len(c.Out.B)
 	header := func(n int64) {
 		if values && c.Out.Proto < 3 {
@@ -91,7 +92,7 @@ func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool) {
 		if values {
 			c.Out.Bulk(value)
 		}
-		tooBig = count < 0 && len(c.Out.B)-start > MaxString
+		tooBig = count < 0 && len(c.Out.B)-start > limit
 		return !tooBig
 	}
 	switch {

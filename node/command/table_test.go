@@ -2,10 +2,12 @@ package command
 
 import (
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/node/resp"
 )
 
@@ -237,6 +239,22 @@ func TestParseCursor(t *testing.T) {
 		c := Ctx{Args: [][]byte{[]byte(text)}, Out: &resp.Writer{}}
 		if _, ok := c.parseCursor(0); ok || string(c.Out.B) != "-ERR invalid cursor\r\n" {
 			t.Errorf("parseCursor(%q): %v, answered %q", text, ok, c.Out.B)
+		}
+	}
+}
+
+// TestEndlessReply: a short request must not ask for all of the node's memory.
+func TestEndlessReply(t *testing.T) {
+	h := keyspace.New(keyspace.Config{}).NewHash()
+	h.Set([]byte("field"), []byte("value"))
+	for count, want := range map[int64]string{
+		-2:                 "*4\r\n$5\r\nfield\r\n$5\r\nvalue\r\n$5\r\nfield\r\n$5\r\nvalue\r\n",
+		-math.MaxInt64 / 2: "-ERR reply exceeds maximum allowed size (proto-max-bulk-len)\r\n",
+	} {
+		c := Ctx{Out: &resp.Writer{B: []byte("+before\r\n")}}
+		randomFields(&c, h, count, true, 1000)
+		if got := string(c.Out.B); got != "+before\r\n"+want {
+			t.Errorf("%d fields: %q", count, got)
 		}
 	}
 }
