@@ -13,7 +13,7 @@ import (
 // is the live data. (Invariants 5 and 9.)
 func TestAnySnapshotPlusLaterEntriesIsTheLiveState(t *testing.T) {
 	objects := startObjects(t)
-	for seed := range uint64(20) {
+	for seed := range uint64(15) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			r := &randomRun{
 				world: newWorldOn(t, t.Context(), objects, fmt.Sprintf("property-%d", seed)),

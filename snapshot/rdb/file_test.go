@@ -104,15 +104,15 @@ func TestSaveLoad(t *testing.T) {
 // Huge values and hashes cross every buffer boundary.
 func TestSaveLoadLarge(t *testing.T) {
 	ks := keyspace.New(keyspace.Config{})
-	noise := make([]byte, 3<<20)
+	noise := make([]byte, 1<<20)
 	for i, x := 0, uint32(1); i < len(noise); i++ {
 		x = x*1664525 + 1013904223
 		noise[i] = byte(x >> 24)
 	}
 	ks.DB(0).SetString([]byte("noise"), noise)
 	ks.DB(0).SetString(noise[:ioBuffer+5], []byte("a large key"))
-	ks.DB(1).SetString([]byte("beyond compression"), bytes.Repeat([]byte("ab"), maxCompress))
-	ks.DB(1).SetString([]byte("compressed"), bytes.Repeat([]byte("abcdefg"), 1<<20))
+	ks.DB(1).SetString([]byte("beyond compression"), bytes.Repeat([]byte("a"), maxCompress+1))
+	ks.DB(1).SetString([]byte("compressed"), bytes.Repeat([]byte("abcdefg"), 1<<18))
 	h := ks.NewHash()
 	for i := range 20000 {
 		h.Set(fmt.Appendf(nil, "field:%d", i), fmt.Appendf(nil, "%d %d", i, i))

@@ -167,16 +167,19 @@ const (
 	len64Bit = 0x81
 )
 
-// String encodings, in place of a length.
+// String encodings: the low bits of a byte whose high bits are lenOther.
 const (
-	encInt8 = iota
-	encInt16
-	encInt32
-	encLZF
+	encInt8  = 0
+	encInt16 = 1
+	encInt32 = 2
+	encLZF   = 3
+
+	// encoded marks a string encoding.
+	encoded = lenOther << 6
 )
 
-// lengthOrEncoding reads a length, or a string encoding (encoded is true).
-func (in *input) lengthOrEncoding() (v uint64, encoded bool, err error) {
+// lengthOrEncoding reads a length, or a string encoding (other is true).
+func (in *input) lengthOrEncoding() (v uint64, other bool, err error) {
 	b, err := in.byte()
 	if err != nil {
 		return 0, false, err
@@ -209,8 +212,8 @@ func (in *input) lengthOrEncoding() (v uint64, encoded bool, err error) {
 
 // length reads a length where nothing else may be.
 func (in *input) length() (uint64, error) {
-	v, encoded, err := in.lengthOrEncoding()
-	if err == nil && encoded {
+	v, other, err := in.lengthOrEncoding()
+	if err == nil && other {
 		err = fmt.Errorf("%w: a string encoding where a length belongs, at offset %d", ErrCorrupt, in.offset()-1)
 	}
 	return v, err

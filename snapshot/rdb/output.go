@@ -93,7 +93,7 @@ func (o *output) str(s []byte) {
 			o.packed = nil
 		}
 		if ok {
-			o.byte(lenOther<<6 | encLZF)
+			o.byte(encoded + encLZF)
 			o.length(uint64(len(packed)))
 			o.length(uint64(len(s)))
 			o.bytes(packed)
@@ -112,10 +112,10 @@ func (o *output) intString(v int64) {
 	o.room(5)
 	switch {
 	case v == int64(int8(v)):
-		o.buf = append(o.buf, lenOther<<6|encInt8, byte(v))
+		o.buf = append(o.buf, encoded+encInt8, byte(v))
 	case v == int64(int16(v)):
-		o.buf = binary.LittleEndian.AppendUint16(append(o.buf, lenOther<<6|encInt16), uint16(v))
+		o.buf = binary.LittleEndian.AppendUint16(append(o.buf, encoded+encInt16), uint16(v))
 	default:
-		o.buf = binary.LittleEndian.AppendUint32(append(o.buf, lenOther<<6|encInt32), uint32(v))
+		o.buf = binary.LittleEndian.AppendUint32(append(o.buf, encoded+encInt32), uint32(v))
 	}
 }

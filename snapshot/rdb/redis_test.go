@@ -47,7 +47,7 @@ func fillMixed(ks *keyspace.Keyspace, seed uint64) {
 	}
 	for _, i := range []int{0, 1, 9, 15} {
 		db := ks.DB(i)
-		for n := range 400 {
+		for n := range 250 {
 			key := fmt.Appendf(word(), ":%d", n)
 			switch n % 3 {
 			case 0:
@@ -64,12 +64,12 @@ func fillMixed(ks *keyspace.Keyspace, seed uint64) {
 			}
 		}
 		h := ks.NewHash()
-		for n := range 3000 {
+		for n := range 1500 {
 			h.Set(fmt.Appendf(nil, "%d", n), word())
 		}
 		db.SetObject([]byte("large hash"), h)
-		db.SetString([]byte("large value"), noise(700_000))
-		db.SetString([]byte("compressible"), bytes.Repeat([]byte("compressible "), 100_000))
+		db.SetString([]byte("large value"), noise(300_000))
+		db.SetString([]byte("compressible"), bytes.Repeat([]byte("compressible "), 10_000))
 		db.SetString([]byte{}, []byte("under the empty key"))
 	}
 }

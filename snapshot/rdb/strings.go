@@ -19,11 +19,11 @@ const (
 // str reads a string of at most limit bytes. The result is valid until the
 // next call on in.
 func (in *input) str(limit uint64) ([]byte, error) {
-	n, encoded, err := in.lengthOrEncoding()
+	n, other, err := in.lengthOrEncoding()
 	if err != nil {
 		return nil, err
 	}
-	if !encoded {
+	if !other {
 		if n > limit {
 			return nil, tooLarge(n, limit, in.offset())
 		}
