@@ -1,12 +1,14 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/s3segments"
 	"github.com/redoubtdb/redoubt/wal"
 )
@@ -190,6 +192,27 @@ func TestNewerEngineInFileAndLog(t *testing.T) {
 	st := newReplay(Options{}.Keyspace)
 	if err := st.entry(wal.Position{}.Next(wal.Kind(9), 1, 1, nil)); !errors.Is(err, ErrNewerFormat) {
 		t.Error(err)
+	}
+}
+
+// A sound snapshot that this node cannot hold is not passed over like a damaged
+// one; a flipped byte that makes a value look like a type we do not know is damage.
+func TestUnsupportedContent(t *testing.T) {
+	w := randomWorld(t, 20, 20)
+	w.create("before")
+	w.write("9 SET k v")
+	w.create("s")
+	_, err := w.repo.Load(w.ctx, 0, LoadOptions{Head: w.log, Keyspace: keyspace.Config{Databases: 4}})
+	if !errors.Is(err, ErrNewerFormat) || !strings.Contains(err.Error(), "database 9, this redoubt has databases 0 to 3") {
+		t.Errorf("more databases than configured: %v", err)
+	}
+	w.change("snapshots/s/0000.rdb", func(b []byte) []byte {
+		at := bytes.LastIndex(b, []byte("\x00\x01k\x01v"))
+		b[at] = 18
+		return b
+	})
+	if l := w.mustLoad(); l.Snapshot.Name != "before" || !strings.Contains(l.Refused[0].Error(), "a list (type 18)") {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -121,7 +121,7 @@ func (r *Repo) restore(ctx context.Context, c candidate, cfg keyspace.Config, p 
 var errMismatch = errors.New("it is not what was published")
 
 func isDamage(err error) bool {
-	for _, e := range []error{errMismatch, s3segments.ErrNotFound, rdb.ErrCorrupt, rdb.ErrUnsupported, rdb.ErrTooLarge, io.ErrUnexpectedEOF} {
+	for _, e := range []error{errMismatch, s3segments.ErrNotFound, rdb.ErrCorrupt, io.ErrUnexpectedEOF} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -169,7 +169,11 @@ func (r *Repo) compareStored(ctx context.Context, f File, p *meter) error {
 // bytes, position, counts and digest.
 func loadFile(body io.Reader, want *Shard, ks *keyspace.Keyspace) error {
 	sum := sha256.New()
-	info, err := rdb.Load(io.TeeReader(body, sum), ks, rdb.LoadOptions{Size: want.RDB.Size})
+	all := io.TeeReader(body, sum)
+	info, err := rdb.Load(all, ks, rdb.LoadOptions{Size: want.RDB.Size})
+	if errors.Is(err, rdb.ErrUnsupported) || errors.Is(err, rdb.ErrTooLarge) {
+		return unsupported(err, all, sum, want.RDB.SHA256)
+	}
 	if err != nil {
 		return err
 	}
@@ -186,6 +190,18 @@ func loadFile(body io.Reader, want *Shard, ks *keyspace.Keyspace) error {
 			errMismatch, got.Keys, got.Expires, got.Digest, want.Keys, want.Expires, want.Digest)
 	}
 	return nil
+}
+
+// unsupported tells a sound file with content that this program does not keep, which
+// no other snapshot may stand in for, from a damaged one that looks like it.
+func unsupported(err error, rest io.Reader, sum hash.Hash, want string) error {
+	if _, rerr := io.Copy(io.Discard, rest); rerr != nil {
+		return rerr
+	}
+	if sumErr := checkSum(sum, want); sumErr != nil {
+		return fmt.Errorf("%w; %w", sumErr, err)
+	}
+	return newer("the file is sound, and this redoubt is not made or not configured for what it holds: %v", err)
 }
 
 func checkSum(sum hash.Hash, want string) error {
