@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
@@ -103,6 +104,9 @@ type follower struct {
 	n          *Node
 	vacant     func()
 	eligibleAt *time.Timer
+	// told and caughtUp: this Follow has said who leads and has delivered
+	// everything. Before, what the node remembers may be long past.
+	told, caughtUp atomic.Bool
 }
 
 // Entry applies one entry.
@@ -120,18 +124,20 @@ func (f *follower) Leader(l *etcdfence.Leader) {
 	if l != nil && l.NodeID != f.n.cfg.NodeID {
 		f.n.standBackUntil.Store(0) // somebody else has taken over
 	}
+	f.told.Store(true)
 	f.reconsider()
 }
 
 // CaughtUp hears that everything known was delivered.
 func (f *follower) CaughtUp(tail uint64) {
 	f.n.caughtUp(tail)
+	f.caughtUp.Store(true)
 	f.reconsider()
 }
 
 // reconsider ends the Follow when this node should campaign.
 func (f *follower) reconsider() {
-	if mayCampaign(f.n.ready.Load(), f.n.leader.Load() != nil, time.Now(), f.n.standsBack()) {
+	if mayCampaign(f.told.Load() && f.caughtUp.Load(), f.n.leader.Load() != nil, time.Now(), f.n.standsBack()) {
 		f.vacant()
 	}
 }
@@ -147,8 +153,8 @@ func (n *Node) standsBack() time.Time { return time.Unix(0, n.standBackUntil.Loa
 // standBack leaves the shard to others for a while.
 func (n *Node) standBack() { n.standBackUntil.Store(time.Now().Add(standBackFor).UnixNano()) }
 
-// mayCampaign: a node campaigns when it has caught up once, nobody leads, and
-// it is not standing back for others.
+// mayCampaign: a node campaigns when it has caught up, nobody leads, and it is
+// not standing back for others.
 func mayCampaign(caughtUp, led bool, now, standBackUntil time.Time) bool {
 	return caughtUp && !led && !now.Before(standBackUntil)
 }

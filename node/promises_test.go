@@ -429,7 +429,7 @@ func TestQuitAndProtocolErrorsClose(t *testing.T) {
 	n := startNode(t, nil)
 	for line, want := range map[string]string{
 		"PING\r\nQUIT\r\nPING": "+PONG\r\n+OK\r\n",
-		"PING\r\n*x":            "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n",
+		"PING\r\n*x":           "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n",
 	} {
 		c := talk(t, n)
 		c.send(line)
