@@ -120,7 +120,7 @@ func TestObjectStorageAway(t *testing.T) {
 	now := c.waitPrimary(old.id)
 	db2 := dial(now.addr)
 	defer db2.Close()
-	if err := db2.Set(ctx, "refused", "1", 0).Err(); err == nil || !strings.HasPrefix(err.Error(), "LOGFULL ") {
+	if err := db2.Set(ctx, "refused", value, 0).Err(); err == nil || !strings.HasPrefix(err.Error(), "LOGFULL ") {
 		t.Errorf("write to the new primary with a full head: %v", err)
 	}
 
