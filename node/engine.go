@@ -38,7 +38,6 @@ type engine struct {
 	slots      []uint16
 	everything bool
 	wait       uint64
-	lost       error
 }
 
 func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {

@@ -190,7 +190,8 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set hash-max-listpack-entries 2
 			hset h a 1 b 2 c 3
 			object encoding h
-			config set hash-max-listpack-entries 128
+			config get hash-max-listpack*
+			config set hash-max-listpack-entries 512
 			del h
 			config get databases
 			config set databases 3

@@ -120,9 +120,7 @@ func (s *server) run(c *conn) {
 	s.engine.mu.Lock()
 	c.unwatch()
 	s.engine.mu.Unlock()
-	if err != nil && s.log.Enabled(s.ctx, slog.LevelDebug) {
-		s.log.Debug("connection closed", "id", c.id, "addr", c.nc.RemoteAddr(), "err", err)
-	}
+	s.log.Debug("connection closed", "id", c.id, "addr", c.nc.RemoteAddr(), "why", err)
 }
 
 // each calls fn for every connection.

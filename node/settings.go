@@ -3,7 +3,6 @@ package node
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -76,9 +75,14 @@ type parameter struct {
 	set func(e *engine, s *settings, value string) error
 }
 
-var (
-	errNotIntegerParam = errors.New("argument couldn't be parsed into an integer")
-	errMemoryParam     = errors.New("argument must be a memory value")
+// badValue is why a value was refused, as the end of a reply in Redis's words.
+type badValue string
+
+func (b badValue) Error() string { return string(b) }
+
+const (
+	errNotIntegerParam badValue = "argument couldn't be parsed into an integer"
+	errMemoryParam     badValue = "argument must be a memory value"
 )
 
 // intParam is a parameter kept in an atomic number.
@@ -166,13 +170,6 @@ func fixedParam(name string, get func(*settings) string) parameter {
 	return parameter{name: name, get: func(_ *engine, s *settings) string { return get(s) }}
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
 // parameters are all rows of CONFIG, by name in order.
 var parameters = []parameter{
 	fixedParam("appendfsync", func(*settings) string { return "always" }),
@@ -228,7 +225,7 @@ func getOutputLimit(_ *engine, s *settings) string {
 func setOutputLimit(_ *engine, s *settings, v string) error {
 	f := strings.Fields(v)
 	if len(f) == 0 || len(f)%4 != 0 {
-		return errors.New("Wrong number of arguments in buffer limit configuration.")
+		return badValue("Wrong number of arguments in buffer limit configuration.")
 	}
 	var next *outputLimit
 	for ; len(f) > 0; f = f[4:] {
@@ -236,15 +233,15 @@ func setOutputLimit(_ *engine, s *settings, v string) error {
 		soft, err2 := parseMemory(f[2])
 		seconds, err3 := strconv.ParseInt(f[3], 10, 32)
 		if err1 != nil || err2 != nil || err3 != nil || seconds < 0 {
-			return errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+			return badValue("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
 		switch strings.ToLower(f[0]) {
 		case "normal":
 			next = &outputLimit{hard: hard, soft: soft, softFor: time.Duration(seconds) * time.Second}
 		case "replica", "slave", "pubsub":
-			return errors.New("There are no clients of class " + f[0] + " here: replicas read from the log, not from the primary.")
+			return badValue("There are no clients of class " + f[0] + " here: replicas read from the log, not from the primary.")
 		default:
-			return errors.New("Invalid client class specified in buffer limit configuration.")
+			return badValue("Invalid client class specified in buffer limit configuration.")
 		}
 	}
 	s.normal.Store(next)

@@ -44,9 +44,9 @@ func TestHashConversion(t *testing.T) {
 		do     func(ks *Keyspace, h *Hash)
 		packed bool
 	}{
-		{"as many fields as allowed", func(_ *Keyspace, h *Hash) { fill(h, 128) }, true},
-		{"one more", func(_ *Keyspace, h *Hash) { fill(h, 129) }, false},
-		{"rewriting fields of a full one", func(_ *Keyspace, h *Hash) { fill(h, 128); fill(h, 128) }, true},
+		{"as many fields as allowed", func(_ *Keyspace, h *Hash) { fill(h, DefaultHashMaxListpackEntries) }, true},
+		{"one more", func(_ *Keyspace, h *Hash) { fill(h, DefaultHashMaxListpackEntries+1) }, false},
+		{"rewriting fields of a full one", func(_ *Keyspace, h *Hash) { fill(h, DefaultHashMaxListpackEntries); fill(h, DefaultHashMaxListpackEntries) }, true},
 		{"longest value", func(_ *Keyspace, h *Hash) { h.Set(field(0), long[:64]) }, true},
 		{"too long a value", func(_ *Keyspace, h *Hash) { h.Set(field(0), long) }, false},
 		{"too long a field", func(_ *Keyspace, h *Hash) { h.Set(long, nil) }, false},
@@ -71,7 +71,7 @@ func TestHashConversion(t *testing.T) {
 }
 
 func TestHashScan(t *testing.T) {
-	for _, n := range []int{1, 100, 128, 129, 5000} {
+	for _, n := range []int{1, 100, DefaultHashMaxListpackEntries, DefaultHashMaxListpackEntries + 1, 5000} {
 		h := New(Config{}).NewHash()
 		for i := range n {
 			h.Set(fmt.Append(nil, i), fmt.Append(nil, i*i))
@@ -93,7 +93,7 @@ func TestHashScan(t *testing.T) {
 				t.Errorf("%d fields: field %d is %q", n, i, seen[fmt.Sprint(i)])
 			}
 		}
-		if (n <= 128) != (steps == 1) {
+		if (n <= DefaultHashMaxListpackEntries) != (steps == 1) {
 			t.Errorf("%d fields: %d steps", n, steps)
 		}
 	}
@@ -101,7 +101,7 @@ func TestHashScan(t *testing.T) {
 
 func TestHashRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for _, n := range []int{1, 5, 128, 600} {
+	for _, n := range []int{1, 5, 128, 1000} {
 		h := New(Config{}).NewHash()
 		for i := range n {
 			h.Set(fmt.Append(nil, i), fmt.Append(nil, -i))

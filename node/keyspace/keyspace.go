@@ -43,7 +43,7 @@ func (t Type) String() string {
 // Defaults of Config, those of redis-server 7.0.
 const (
 	DefaultDatabases              = 16
-	DefaultHashMaxListpackEntries = 128
+	DefaultHashMaxListpackEntries = 512
 	DefaultHashMaxListpackValue   = 64
 )
 
