@@ -61,6 +61,7 @@ func judgeAppend(e *wal.Entry, createRev, sealedRev int64, a appendAnswer) (verd
 //   - wal.ErrTooLarge: e needs a Spiller and there is none; nothing stored
 //   - wal.ErrFenced: the term is over; e is not in the log, unless the error
 //     says that its outcome is unknown
+//   - wal.ErrCorrupt: the log holds another entry there; the term is over
 //   - anything else: e may or may not be in the log. Append it again, unchanged,
 //     or end the term; never append another entry in its place.
 //
@@ -177,6 +178,8 @@ func (t *Term) commit(ctx context.Context, e *wal.Entry, value string) error {
 			case fencedOff:
 				return t.fencedAppend(e)
 			case broken:
+				// What this node has executed is not what the log says.
+				t.lose(err)
 				return fmt.Errorf("append: %w", err)
 			case askAgain:
 				t.adopt(*a.sealed)
@@ -187,7 +190,7 @@ func (t *Term) commit(ctx context.Context, e *wal.Entry, value string) error {
 			return fmt.Errorf("append entry %d: %w", e.Seq, err)
 		}
 		t.unsure = true
-		t.s.log.Debug("outcome of append unknown, asking", "seq", e.Seq, "try", try, "err", err)
+		t.s.log.Log(ctx, b.level(), "outcome of append unknown, asking", "seq", e.Seq, "try", try, "err", err)
 		if cause := sleep(ctx, b.next()); cause != nil {
 			return t.ended(cause, fmt.Sprintf("append: outcome of entry %d unknown after %d tries: %v", e.Seq, try, err))
 		}

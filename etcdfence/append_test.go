@@ -158,6 +158,9 @@ func TestAppendAgainAfterContextEnded(t *testing.T) {
 	e.isErr(term.Append(ctx, next(term, "three")), context.Canceled)
 	f.on(nil)
 	e.isErr(term.Append(e.ctx(), next(term, "other three")), wal.ErrCorrupt)
+	if term.Valid() {
+		t.Fatal("valid though the log is not what this node executed")
+	}
 	e.wantLog("1:one", "2:two", "3:three")
 }
 

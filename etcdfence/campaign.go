@@ -117,7 +117,7 @@ func (s *Shard) vote(ctx context.Context, txn clientv3.Op, applied wal.Position,
 	case permanent(err):
 		return ballot{}, err
 	}
-	s.log.Debug("outcome of campaign unknown, asking", "err", err)
+	s.log.Log(ctx, wait.level(), "outcome of campaign unknown, asking", "err", err)
 	if cause := sleep(ctx, wait.next()); cause != nil {
 		return ballot{}, cause
 	}

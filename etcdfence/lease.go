@@ -29,9 +29,9 @@ func margin(configured, ttl time.Duration) time.Duration {
 }
 
 // renewEvery is the time from one renewal to the next, renewTimeout what one may
-// take: two that get no answer are made up for by a third.
+// take: one that gets no answer is made up for by the next.
 func renewEvery(ttl time.Duration) time.Duration   { return ttl / 3 }
-func renewTimeout(ttl time.Duration) time.Duration { return ttl / 6 }
+func renewTimeout(ttl time.Duration) time.Duration { return ttl / 3 }
 
 // grant asks for a new lease once. An answer that is lost leaves a lease that
 // nothing hangs on and that ends by itself.

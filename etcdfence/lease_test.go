@@ -85,13 +85,14 @@ func TestGrantedTTLCounts(t *testing.T) {
 func TestLeaseIsRenewed(t *testing.T) {
 	t.Parallel()
 	eachClient(t, func(t *testing.T, cli *clientv3.Client) {
+		t.Parallel()
 		e := newEnvWith(t, cli)
-		e.opts.LeaseTTL = time.Second
+		e.opts.LeaseTTL = 2 * time.Second
 		term := e.campaign(e.init(Sealed{}), "a", wal.Position{})
 		select {
 		case <-term.Lost():
 			t.Fatalf("lost: %v", term.Err())
-		case <-time.After(2500 * time.Millisecond):
+		case <-time.After(4500 * time.Millisecond):
 		}
 		if !term.Valid() || term.LeaseLeft() <= 0 || term.Err() != nil {
 			t.Fatalf("valid %v, left %v, err %v", term.Valid(), term.LeaseLeft(), term.Err())

@@ -25,6 +25,15 @@ func (b *backoff) next() time.Duration {
 
 func (b *backoff) reset() { b.wait = 0 }
 
+// level is how loud to be about the attempt that failed: one is nothing, many
+// in a row are somebody's business.
+func (b *backoff) level() slog.Level {
+	if b.wait == backoffMax {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
 // sleep waits for d; it returns ctx's cause when ctx ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
@@ -46,11 +55,7 @@ func (s *Shard) retry(ctx context.Context, what string, attempt func() error) er
 		if err == nil || permanent(err) {
 			return err
 		}
-		level := slog.LevelDebug
-		if b.wait == backoffMax/2 || b.wait == backoffMax { // it does not pass at once
-			level = slog.LevelWarn
-		}
-		s.log.Log(ctx, level, "etcd request failed, trying again", "request", what, "err", err)
+		s.log.Log(ctx, b.level(), "etcd request failed, trying again", "request", what, "err", err)
 		if cause := sleep(ctx, b.next()); cause != nil {
 			return fmt.Errorf("%s: %w (last attempt: %v)", what, cause, err)
 		}

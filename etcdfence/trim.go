@@ -92,6 +92,7 @@ func (t *Term) Trim(ctx context.Context, next Sealed) error {
 			case fencedOff:
 				return t.fenced("trim to %d refused, leader key changed", next.Seq)
 			case broken:
+				t.lose(err)
 				return err
 			case askAgain:
 				t.adopt(*a.sealed) // of an earlier Trim whose outcome was unknown
@@ -101,7 +102,7 @@ func (t *Term) Trim(ctx context.Context, next Sealed) error {
 		if permanent(err) {
 			return fmt.Errorf("trim to %d: %w", next.Seq, err)
 		}
-		t.s.log.Debug("outcome of trim unknown, asking", "seq", next.Seq, "err", err)
+		t.s.log.Log(ctx, b.level(), "outcome of trim unknown, asking", "seq", next.Seq, "err", err)
 		if cause := sleep(ctx, b.next()); cause != nil {
 			return t.ended(cause, fmt.Sprintf("trim to %d: outcome unknown: %v", next.Seq, err))
 		}
