@@ -124,7 +124,14 @@ func (c *conn) fill() error {
 	if c.newLimits.Swap(false) {
 		c.rd.SetLimits(c.srv.cfg.limits())
 	}
-	return c.rd.Fill(c.nc)
+	return c.rd.Fill(c)
+}
+
+// Read reads from the client, counting, for the reader's Fill.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.nc.Read(b)
+	c.srv.engine.stats.netInput.Add(uint64(n))
+	return n, err
 }
 
 // runBuffered runs every whole command that has been read.
@@ -186,6 +193,8 @@ func (c *conn) execute(next int) (int, error) {
 	e := c.srv.engine
 	e.mu.Lock()
 	tenure := e.primary
+	now := time.Now()
+	e.hold(now)
 	err := error(nil)
 	for err == nil && next < len(c.ends) && len(c.w.B) < maxChunkReply && !c.quit && e.primary == tenure {
 		start := 0
@@ -195,7 +204,7 @@ func (c *conn) execute(next int) (int, error) {
 		err = c.run(c.args[start:c.ends[next]])
 		next++
 	}
-	c.lastActive = time.Now()
+	c.lastActive = now
 	e.mu.Unlock()
 	if err != nil {
 		return next, err

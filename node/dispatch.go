@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/redoubtdb/redoubt/node/command"
 )
@@ -29,8 +28,14 @@ func (c *conn) run(args [][]byte) error {
 	e := c.srv.engine
 	before := len(c.w.B)
 	c.w.Proto = c.proto
-	e.begin(time.Now().UnixMilli())
+	e.begin()
 	cmd, err := e.table.Lookup(args)
+	if cmd == nil && crossProtocol(args[0]) {
+		// A browser was made to send HTTP to this port.
+		c.srv.log.Warn("possible cross-protocol attack, closing the connection", "addr", c.nc.RemoteAddr())
+		c.quit = true
+		return nil
+	}
 	if err == nil {
 		c.lastCommand = cmd.FullName()
 		err = c.admit(cmd, args)
@@ -44,6 +49,9 @@ func (c *conn) run(args [][]byte) error {
 	default:
 		e.invoke(c, cmd, args)
 	}
+	if len(c.w.B) > before && c.w.B[before] == '-' {
+		e.stats.errorReplies++
+	}
 	seq, err := e.finish()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
@@ -51,6 +59,12 @@ func (c *conn) run(args [][]byte) error {
 	c.silence(before)
 	c.mark(seq)
 	return nil
+}
+
+// crossProtocol reports whether a command is the beginning of an HTTP request's
+// line or header, as Redis judges it.
+func crossProtocol(name []byte) bool {
+	return command.EqualFold(name, "POST") || command.EqualFold(name, "HOST:")
 }
 
 // runsInsideMulti are the commands that act at once inside MULTI.
@@ -119,7 +133,7 @@ func (c *conn) refuse(cmd *command.Command, err error) {
 	if cmd != nil && cmd.FullName() == "exec" {
 		// Redis discards the transaction whatever the reason.
 		c.discard()
-		c.w.Error("EXECABORT Transaction discarded because of: " + trimCode(err.Error()))
+		c.w.Error("EXECABORT Transaction discarded because of: " + err.Error())
 		return
 	}
 	if c.tx != nil {

@@ -80,16 +80,21 @@ func (e *engine) waitRoom(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// hold prepares for a run of units under one hold of the lock: for all of them
+// it is the same time, as within one turn of Redis's event loop.
+func (e *engine) hold(now time.Time) {
+	e.ctx.KS = e.ks
+	e.ctx.Unit = &e.unit
+	e.ctx.Mode = e.mode()
+	e.ctx.Now = now.UnixMilli()
+}
+
 // begin starts an atomic unit: one command, or a transaction.
-func (e *engine) begin(now int64) {
+func (e *engine) begin() {
 	e.unit.Reset()
 	e.slots = e.slots[:0]
 	e.everything = false
 	e.wait = 0
-	e.ctx.KS = e.ks
-	e.ctx.Unit = &e.unit
-	e.ctx.Mode = e.mode()
-	e.ctx.Now = now
 }
 
 // invoke runs one command of the unit for c, whose reply goes to c's chunk.
@@ -100,7 +105,9 @@ func (e *engine) invoke(c *conn, cmd *command.Command, args [][]byte) {
 	ctx.Args, ctx.Cmd, ctx.DB, ctx.Session, ctx.Out = args, cmd, c.db, c, c.w
 	cmd.Handler(ctx)
 	ctx.Args, ctx.Cmd = outerArgs, outerCmd
-	e.wait = max(e.wait, e.dependsOn(cmd, args))
+	if e.unit.Empty() { // otherwise the unit's own entry comes later than all it read
+		e.wait = max(e.wait, e.dependsOn(cmd, args))
+	}
 	e.stats.commands++
 }
 

@@ -190,7 +190,7 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set hash-max-listpack-entries 2
 			hset h a 1 b 2 c 3
 			object encoding h
-			config get hash-max-listpack*
+			config get hash-max-listpack-entries
 			config set hash-max-listpack-entries 512
 			del h
 			config get databases

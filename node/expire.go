@@ -33,7 +33,7 @@ func (e *engine) expireLoop(ctx context.Context) {
 			return
 		}
 		for range expireRounds {
-			if e.waitRoom(ctx) != nil || !e.expireRound(time.Now().UnixMilli()) {
+			if e.waitRoom(ctx) != nil || !e.expireRound(time.Now()) {
 				break
 			}
 		}
@@ -42,15 +42,16 @@ func (e *engine) expireLoop(ctx context.Context) {
 
 // expireRound looks at some keys of every database and deletes those that have
 // expired, as one unit of the log. It reports whether there are likely more.
-func (e *engine) expireRound(now int64) (more bool) {
+func (e *engine) expireRound(now time.Time) (more bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.activeExpire || e.primary == nil || e.mode() != command.Primary {
 		return false
 	}
-	e.begin(now)
+	e.hold(now)
+	e.begin()
 	for i := range e.ks.NumDBs() {
-		sample := e.ks.DB(i).ExpireSample(now, expireSample)
+		sample := e.ks.DB(i).ExpireSample(now.UnixMilli(), expireSample)
 		for _, key := range sample.Due {
 			e.ctx.DeleteExpired(i, key)
 		}

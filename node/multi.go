@@ -1,8 +1,6 @@
 package node
 
 import (
-	"strings"
-
 	"github.com/redoubtdb/redoubt/node/command"
 )
 
@@ -107,12 +105,4 @@ func exec(x *command.Ctx) {
 		x.Out.Proto = c.proto // HELLO may have changed it
 		e.invoke(c, q.cmd, q.args)
 	}
-}
-
-// trimCode removes an error reply's code: "ERR x" gives "x".
-func trimCode(msg string) string {
-	if code, rest, ok := strings.Cut(msg, " "); ok && code == "ERR" {
-		return rest
-	}
-	return msg
 }

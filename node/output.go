@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type outputLimit struct {
 type output struct {
 	nc    net.Conn
 	limit func() outputLimit
+	count *atomic.Uint64 // bytes sent by all connections; may be nil
 
 	mu       sync.Mutex
 	changed  sync.Cond // on mu: something was released, written or cut
@@ -116,6 +118,9 @@ func (o *output) write(b []byte) error {
 	o.mu.Lock()
 	o.writing = false
 	o.sent += int64(n)
+	if o.count != nil {
+		o.count.Add(uint64(n))
+	}
 	if err != nil {
 		o.fail(err)
 	}

@@ -428,8 +428,9 @@ func TestClientKill(t *testing.T) {
 func TestQuitAndProtocolErrorsClose(t *testing.T) {
 	n := startNode(t, nil)
 	for line, want := range map[string]string{
-		"PING\r\nQUIT\r\nPING": "+PONG\r\n+OK\r\n",
-		"PING\r\n*x":           "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n",
+		"PING\r\nQUIT\r\nPING":    "+PONG\r\n+OK\r\n",
+		"PING\r\nPOST / HTTP/1.1": "+PONG\r\n",
+		"PING\r\n*x":              "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n",
 	} {
 		c := talk(t, n)
 		c.send(line)

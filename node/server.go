@@ -97,6 +97,7 @@ func (s *server) welcome(nc net.Conn) {
 		created: time.Now(),
 	}
 	c.out = newOutput(nc, s.cfg.outputLimit)
+	c.out.count = &s.engine.stats.netOutput
 	c.session = c.newSession()
 	c.lastActive = c.created
 	c.rd.SetAuthenticated(c.authenticated)

@@ -46,7 +46,10 @@ func TestHashConversion(t *testing.T) {
 	}{
 		{"as many fields as allowed", func(_ *Keyspace, h *Hash) { fill(h, DefaultHashMaxListpackEntries) }, true},
 		{"one more", func(_ *Keyspace, h *Hash) { fill(h, DefaultHashMaxListpackEntries+1) }, false},
-		{"rewriting fields of a full one", func(_ *Keyspace, h *Hash) { fill(h, DefaultHashMaxListpackEntries); fill(h, DefaultHashMaxListpackEntries) }, true},
+		{"rewriting fields of a full one", func(_ *Keyspace, h *Hash) {
+			fill(h, DefaultHashMaxListpackEntries)
+			fill(h, DefaultHashMaxListpackEntries)
+		}, true},
 		{"longest value", func(_ *Keyspace, h *Hash) { h.Set(field(0), long[:64]) }, true},
 		{"too long a value", func(_ *Keyspace, h *Hash) { h.Set(field(0), long) }, false},
 		{"too long a field", func(_ *Keyspace, h *Hash) { h.Set(long, nil) }, false},
