@@ -45,6 +45,7 @@ func openStore(t *testing.T, c Config) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
 	s.backoff = backoff{first: time.Millisecond, max: 2 * time.Millisecond}
 	return s
 }
@@ -53,7 +54,6 @@ func openStore(t *testing.T, c Config) *Store {
 func newFaulty(t *testing.T, c Config) (*Store, *faults) {
 	t.Helper()
 	f := &faults{next: &http.Transport{}}
-	t.Cleanup(f.next.CloseIdleConnections)
 	c.Transport = f
 	return openStore(t, c), f
 }
@@ -70,7 +70,8 @@ const (
 	status409
 	status403
 	hang    // no answer until the client gives up
-	cutBody // the answer ends in the middle
+	cutBody // the answer breaks off in the middle
+	short   // the answer ends in the middle as if that were all
 	garbled // one bit of the answer is another
 )
 
@@ -152,6 +153,9 @@ func (f *faults) choose(op string) fault {
 	return f.always[""]
 }
 
+// CloseIdleConnections is what http.Client looks for.
+func (f *faults) CloseIdleConnections() { f.next.CloseIdleConnections() }
+
 // RoundTrip implements http.RoundTripper.
 func (f *faults) RoundTrip(r *http.Request) (*http.Response, error) {
 	op := operation(r)
@@ -183,6 +187,8 @@ func (f *faults) RoundTrip(r *http.Request) (*http.Response, error) {
 		body = bytes.Clone(body)
 		body[len(body)/2] ^= 4
 		resp.Body = io.NopCloser(bytes.NewReader(body))
+	case short:
+		resp.Body = io.NopCloser(bytes.NewReader(body[:len(body)/2]))
 	case cutBody:
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), brokenReader{}))
 	}

@@ -137,7 +137,7 @@ func retryable(err error) bool {
 	var resp *smithyhttp.ResponseError
 	if errors.As(err, &resp) && resp.Response != nil && resp.HTTPStatusCode() != 0 {
 		code := resp.HTTPStatusCode()
-		return code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code == http.StatusConflict ||
+		return code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout ||
 			code/100 == 2 // an answer that could not be read to its end
 	}
 	// No response: the network, or a connection cut in the middle of it.

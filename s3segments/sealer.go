@@ -198,8 +198,9 @@ func (s *Sealer) sealOne(ctx context.Context, to uint64, now time.Time) error {
 		seg.uploaded = true
 		seg.body = nil
 	}
-	if err := s.trim(ctx, seg); err != nil {
-		return err
+	// Invariant 8: only now, with the segment durable, may its entries leave etcd.
+	if err := s.head.Trim(ctx, seg.header.End, seg.key, seg.header.Created); err != nil {
+		return fmt.Errorf("trim to entry %d: %w", seg.header.Last(), err)
 	}
 	s.ready = nil
 	s.advance(seg, to, now)
@@ -269,18 +270,6 @@ func (s *Sealer) adopt(ctx context.Context, seg *sealedSegment) error {
 	return nil
 }
 
-// trim lets go of the entries in the head. It is invariant 8's guard: an entry
-// leaves etcd only when a segment that holds it is durable in S3.
-func (s *Sealer) trim(ctx context.Context, seg *sealedSegment) error {
-	if !seg.uploaded {
-		return fmt.Errorf("s3segments: refusing to trim to entry %d: %s is not uploaded", seg.header.Last(), seg.key)
-	}
-	if err := s.head.Trim(ctx, seg.header.End, seg.key, seg.header.Created); err != nil {
-		return fmt.Errorf("trim to entry %d: %w", seg.header.Last(), err)
-	}
-	return nil
-}
-
 func (s *Sealer) advance(seg *sealedSegment, mark uint64, markAt time.Time) {
 	h := seg.header
 	s.mu.Lock()
@@ -339,31 +328,4 @@ func (s *Sealer) SealNow(ctx context.Context) error {
 			return fmt.Errorf("seal up to entry %d: %w", target, errors.Join(context.Cause(ctx), failed))
 		}
 	}
-}
-
-// SealerStats is how far sealing has come.
-type SealerStats struct {
-	Sealed   wal.Position  // the sealed pointer
-	Entries  uint64        // committed and not sealed
-	Bytes    int64         // that these take in the head
-	Lag      time.Duration // for how long the oldest of them has waited
-	Segments int64         // sealed by this Sealer
-	Uploaded int64         // bytes of these segments
-	Err      error         // why the last try failed; nil when it did not
-	Since    time.Time     // of the first of the tries that failed in a row
-}
-
-// Stats returns how far sealing has come.
-func (s *Sealer) Stats() SealerStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.backlog
-	st := SealerStats{
-		Sealed: b.sealed, Entries: b.committed.Seq - b.sealed.Seq, Bytes: b.bytes,
-		Segments: s.segments, Uploaded: s.bytes, Err: s.failed, Since: s.failedAt,
-	}
-	if !b.empty() {
-		st.Lag = time.Since(b.oldest)
-	}
-	return st
 }

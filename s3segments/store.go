@@ -20,7 +20,7 @@ import (
 
 const (
 	// DefaultAttempts is Config.Attempts when it is not set. With the backoff
-	// between them, they span some 5 seconds of quick failures.
+	// between them, they span some 3 seconds of quick failures.
 	DefaultAttempts = 6
 	// DefaultAttemptTimeout is Config.AttemptTimeout when it is not set.
 	DefaultAttemptTimeout = 10 * time.Second
@@ -76,10 +76,10 @@ func (noObserver) Sealed(uint64, int64, time.Duration)  {}
 
 // Store is one cluster's objects in S3. Keys are relative to the cluster's
 // prefix. Every method retries what may pass, with backoff and jitter, up to
-// Config.Attempts times. It is safe for concurrent use and owns no goroutines
-// beyond its calls.
+// Config.Attempts times. It is safe for concurrent use.
 type Store struct {
 	cli     *s3.Client
+	http    *http.Client
 	bucket  string
 	prefix  string // ends with a slash, or is empty
 	cluster string
@@ -128,17 +128,18 @@ func OpenStore(ctx context.Context, c Config) (*Store, error) {
 	if s.metrics == nil {
 		s.metrics = noObserver{}
 	}
+	s.http = &http.Client{
+		Transport: transport(c),
+		// A redirect is for the signer to follow, not for the HTTP client.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	s.cli = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if c.Endpoint != "" {
 			o.BaseEndpoint = aws.String(c.Endpoint)
 		}
 		o.UsePathStyle = c.PathStyle
 		o.Retryer = aws.NopRetryer{} // the Store retries: it has to know of each attempt
-		o.HTTPClient = &http.Client{
-			Transport: transport(c),
-			// A redirect is for the signer to follow, not for the HTTP client.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+		o.HTTPClient = s.http
 		o.Logger = logging.Nop{}
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
@@ -189,6 +190,9 @@ func transport(c Config) http.RoundTripper {
 	t.MaxConnsPerHost = 64
 	return t
 }
+
+// Close lets go of idle connections. Calls under way go on.
+func (s *Store) Close() { s.http.CloseIdleConnections() }
 
 // Check asks S3 whether the bucket is there and may be used.
 func (s *Store) Check(ctx context.Context) error {

@@ -82,18 +82,23 @@ func TestReadsAreTriedAgain(t *testing.T) {
 	if err := openStore(t, cfg).Put(t.Context(), "k", body, PutOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, what := range []fault{refused, lostAnswer, status500, status503, cutBody, garbled} {
+	for _, what := range []fault{refused, lostAnswer, status500, status503, cutBody, short, garbled} {
 		s, f := newFaulty(t, cfg)
 		f.on("GET", what)
 		got, err := s.Get(t.Context(), "k")
 		if err != nil || !bytes.Equal(got, body) || f.count("GET") != 2 {
 			t.Errorf("get with fault %d: %d bytes, %v after %d requests", what, len(got), err, f.count("GET"))
 		}
+		f.on("GET", what)
+		part, err := s.GetRange(t.Context(), "k", 0, 100)
+		if what != garbled && (err != nil || !bytes.Equal(part, body[:100]) || f.count("GET") != 4) {
+			t.Errorf("get of a range with fault %d: %d bytes, %v after %d requests", what, len(part), err, f.count("GET")-2)
+		}
 		f.on("List", what)
 		var keys []string
 		err = s.List(t.Context(), "", func(o ObjectInfo) error { keys = append(keys, o.Key); return nil })
 		if what == garbled {
-			continue // a listing has no checksum; TCP's must do
+			continue // neither listings nor ranges have a checksum; TCP's must do
 		}
 		if err != nil || len(keys) != 1 || f.count("List") != 2 {
 			t.Errorf("list with fault %d: %v, %v after %d requests", what, keys, err, f.count("List"))
@@ -246,12 +251,12 @@ func TestPartSize(t *testing.T) {
 
 func TestAttemptTimeout(t *testing.T) {
 	cfg := startS3(t)
-	cfg.AttemptTimeout = 50 * time.Millisecond
+	cfg.AttemptTimeout = 200 * time.Millisecond
 	cfg.Attempts = 3
 	s, f := newFaulty(t, cfg)
-	f.on("PUT", hang, hang)
-	if err := s.Put(t.Context(), "k", []byte("v"), PutOptions{}); err != nil {
-		t.Errorf("third attempt: %v", err)
+	f.on("PUT", hang, status403)
+	if err := s.Put(t.Context(), "k", []byte("v"), PutOptions{}); err == nil || errors.Is(err, errNoAnswer) || f.count("PUT") != 2 {
+		t.Errorf("denied after no answer: %v after %d requests", err, f.count("PUT"))
 	}
 	f.all("HEAD", hang)
 	if _, err := s.Head(t.Context(), "k"); !errors.Is(err, errNoAnswer) || f.count("HEAD") != 3 {

@@ -43,6 +43,7 @@ func Run(t *testing.T, c s3segments.Config) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer s.Close()
 			if err := s.Check(t.Context()); err != nil {
 				t.Fatal(err)
 			}
