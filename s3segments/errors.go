@@ -10,6 +10,9 @@ var (
 	ErrExists = errors.New("s3segments: object exists already")
 	// ErrNotFound: there is no object under the key.
 	ErrNotFound = errors.New("s3segments: no such object")
+	// ErrDamaged: what S3 serves does not have the checksum that S3 keeps of the
+	// object, however often it is asked. It also matches wal.ErrCorrupt.
+	ErrDamaged = errors.New("s3segments: object is damaged")
 	// ErrMissing: entries are in no segment. A *MissingError names them.
 	ErrMissing = errors.New("s3segments: entries are in no segment")
 	// ErrStopped: the Sealer does not run any more.

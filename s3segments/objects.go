@@ -15,10 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/redoubtdb/redoubt/wal"
 )
 
 var (
 	errBody     = errors.New("s3segments: response body was cut or damaged")
+	errChecksum = errors.New("s3segments: response body has another checksum")
 	errNoUpload = errors.New("s3segments: multipart upload is gone")
 	errRange    = errors.New("s3segments: range lies beyond the object's end")
 )
@@ -128,14 +131,14 @@ func sameBytes(body, want io.Reader) (bool, error) {
 	}
 }
 
-// Get reads a whole object. Errors: ErrNotFound.
+// Get reads a whole object. Errors: ErrNotFound, ErrDamaged.
 func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	b, _, err := s.get(ctx, key, nil)
 	return b, err
 }
 
 // GetRange reads n bytes of an object from offset, fewer at its end. Errors:
-// ErrNotFound.
+// ErrNotFound, ErrDamaged.
 func (s *Store) GetRange(ctx context.Context, key string, offset, n int64) ([]byte, error) {
 	if n <= 0 {
 		return nil, nil
@@ -147,7 +150,12 @@ func (s *Store) GetRange(ctx context.Context, key string, offset, n int64) ([]by
 	return b, err
 }
 
+// maxMismatches is how often a body may have another checksum than S3 says before
+// it is the object that is damaged, and not what came over the network.
+const maxMismatches = 3
+
 func (s *Store) get(ctx context.Context, key string, byteRange *string) (body []byte, info ObjectInfo, err error) {
+	mismatches := 0
 	err = s.do(ctx, "GetObject", key, 0, func(ctx context.Context, a *attempt) error {
 		out, err := s.cli.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.key(key), Range: byteRange})
 		if err != nil {
@@ -156,7 +164,12 @@ func (s *Store) get(ctx context.Context, key string, byteRange *string) (body []
 		defer out.Body.Close() // only read from
 		n := aws.ToInt64(out.ContentLength)
 		a.allow(s.timeout + transferTime(n))
-		if body, err = readBody(out.Body, n); err != nil {
+		if body, err = readBody(out.Body, n); errors.Is(err, errChecksum) {
+			if mismatches++; mismatches >= min(maxMismatches, s.attempts) {
+				return fmt.Errorf("%w (%w): %w", ErrDamaged, wal.ErrCorrupt, err)
+			}
+		}
+		if err != nil {
 			return err
 		}
 		info = ObjectInfo{Key: key, Size: n, ETag: aws.ToString(out.ETag), LastModified: aws.ToTime(out.LastModified), Metadata: out.Metadata}
@@ -171,6 +184,10 @@ func readBody(r io.Reader, n int64) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(int(min(max(n, 0), trusted)) + bytes.MinRead)
 	got, err := b.ReadFrom(r)
+	if err != nil && n > 0 && got == n {
+		// All is there: what fails is the SDK's comparison of the checksums.
+		return nil, fmt.Errorf("%w: %w", errChecksum, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errBody, err)
 	}

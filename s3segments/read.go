@@ -121,7 +121,7 @@ func (s *Shard) fetch(ctx context.Context, chain []SegmentInfo, budget *semaphor
 		g.Go(func() error {
 			defer close(f.done)
 			f.body, f.err = s.store.Get(ctx, info.Key)
-			if errors.Is(f.err, ErrNotFound) {
+			if errors.Is(f.err, ErrNotFound) || errors.Is(f.err, ErrDamaged) {
 				f.err = &DamagedError{info.Key, f.err}
 			}
 			return nil

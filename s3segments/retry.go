@@ -87,7 +87,11 @@ func (s *Store) do(ctx context.Context, op, what string, size int64, f func(cont
 			err = fmt.Errorf("%w (%v): %w", errNoAnswer, time.Since(start).Round(time.Millisecond), err)
 		}
 		if err == nil || isAnswer(err) {
-			s.metrics.Request(op, time.Since(start), nil)
+			var fault error
+			if errors.Is(err, ErrDamaged) {
+				fault = err
+			}
+			s.metrics.Request(op, time.Since(start), fault)
 			s.outageEnds()
 			if err != nil {
 				return fmt.Errorf("%s %s: %w", op, what, err)
@@ -110,9 +114,10 @@ func (s *Store) do(ctx context.Context, op, what string, size int64, f func(cont
 	}
 }
 
-// isAnswer reports an error that S3 gave as the right answer to the request.
+// isAnswer reports an error that is the answer to the request: S3 is there, and
+// asking again gives the same.
 func isAnswer(err error) bool {
-	return errors.Is(err, ErrExists) || errors.Is(err, ErrNotFound) || errors.Is(err, errNoUpload) || errors.Is(err, errRange)
+	return errors.Is(err, ErrExists) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) || errors.Is(err, errNoUpload) || errors.Is(err, errRange)
 }
 
 // passing are S3's error codes beyond those of status 5xx that may pass.
@@ -127,7 +132,7 @@ var passing = []string{
 
 // retryable reports whether trying the same request again may help.
 func retryable(err error) bool {
-	if errors.Is(err, errNoAnswer) || errors.Is(err, errBody) {
+	if errors.Is(err, errNoAnswer) || errors.Is(err, errBody) || errors.Is(err, errChecksum) {
 		return true
 	}
 	var api smithy.APIError

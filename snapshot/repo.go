@@ -145,6 +145,8 @@ func (r *Repo) Show(ctx context.Context, name string) (*Manifest, error) {
 	switch {
 	case errors.Is(err, s3segments.ErrNotFound):
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
+	case errors.Is(err, s3segments.ErrDamaged):
+		return nil, fmt.Errorf("%w: manifest of %s: %w", ErrDamaged, name, err)
 	case err != nil:
 		return nil, fmt.Errorf("read the manifest of snapshot %s: %w", name, err)
 	case len(b) > maxManifest:

@@ -121,7 +121,7 @@ func (r *Repo) restore(ctx context.Context, c candidate, cfg keyspace.Config, p 
 var errMismatch = errors.New("it is not what was published")
 
 func isDamage(err error) bool {
-	for _, e := range []error{errMismatch, s3segments.ErrNotFound, rdb.ErrCorrupt, io.ErrUnexpectedEOF} {
+	for _, e := range []error{errMismatch, s3segments.ErrNotFound, s3segments.ErrDamaged, rdb.ErrCorrupt, io.ErrUnexpectedEOF} {
 		if errors.Is(err, e) {
 			return true
 		}
