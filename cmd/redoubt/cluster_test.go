@@ -21,6 +21,7 @@ type cluster struct {
 	config string
 	listen string
 	health string
+	s3     *objectserver.Server
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -34,7 +35,7 @@ func newCluster(t *testing.T) *cluster {
 	t.Cleanup(func() { s3.Close() })
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	c := &cluster{config: filepath.Join(t.TempDir(), "node.yaml"), listen: testenv.FreeAddr(t), health: testenv.FreeAddr(t)}
+	c := &cluster{config: filepath.Join(t.TempDir(), "node.yaml"), listen: testenv.FreeAddr(t), health: testenv.FreeAddr(t), s3: s3}
 	yaml := fmt.Sprintf(`cluster: shop
 shard: 2
 node-id: n1
@@ -133,6 +134,34 @@ func TestNodeAndRecover(t *testing.T) {
 	if code := stop(); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// Status is looked at when something is wrong: without object storage it shows
+// what etcd knows, and exits with 1.
+func TestStatusWithoutObjectStorage(t *testing.T) {
+	c := newCluster(t)
+	c.run(t)
+	c.set(t, "k", "v")
+	if err := c.s3.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out, stderr, code := cli(t, "status", "--config", c.config)
+	if code != exitFailed || !strings.Contains(stderr, "list snapshots") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	wantContains(t, "status", out, "primary   n1 at ", "snapshot  unknown, object storage does not answer")
+}
+
+// A node that stands still is listed as what it last said; it is not shown as a
+// second primary.
+func TestStatusOfDeposedPrimary(t *testing.T) {
+	s := shardStatus{Nodes: []nodeStatus{{ID: "n1", Role: "primary"}, {ID: "n2", Role: "primary"}}, Leader: &leaderStatus{}}
+	s.Leader.ID = "n2"
+	var out strings.Builder
+	if err := s.print(&out, &clusterStatus{Cluster: "shop"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	wantContains(t, "status", out.String(), "n1    deposed", "n2    primary")
 }
 
 func TestRecoverNothing(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/node"
 	"github.com/redoubtdb/redoubt/snapshot"
 )
 
@@ -19,6 +21,8 @@ import (
 type clusterStatus struct {
 	Cluster string        `json:"cluster"`
 	Shards  []shardStatus `json:"shards"`
+	// SnapshotsError is why object storage could not be asked for snapshots.
+	SnapshotsError string `json:"snapshots_error,omitempty"`
 }
 
 type shardStatus struct {
@@ -74,27 +78,29 @@ A node's applied entry is what it last reported, which it does once a second.
 	t := addTarget(cmd)
 	cmd.RunE = withTarget(t, func(cmd *cobra.Command, s *session, _ []string) error {
 		st, err := readStatus(cmd.Context(), s)
-		if err != nil {
+		if st == nil {
 			return err
 		}
 		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), st)
+			return errors.Join(printJSON(cmd.OutOrStdout(), st), err)
 		}
-		return st.print(cmd.OutOrStdout(), time.Now())
+		return errors.Join(st.print(cmd.OutOrStdout(), time.Now()), err)
 	})
 	return cmd
 }
 
+// readStatus returns what etcd says also when object storage is away, which is
+// when somebody looks; the error then says so.
 func readStatus(ctx context.Context, s *session) (*clusterStatus, error) {
 	nodes, err := s.fence().Nodes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	snapshots, err := s.repo().List(ctx)
-	if err != nil {
-		return nil, err
-	}
 	c := &clusterStatus{Cluster: s.conn.cluster}
+	snapshots, away := s.repo().List(ctx)
+	if away != nil {
+		c.SnapshotsError = away.Error()
+	}
 	for _, shard := range s.shardsOf(nodes) {
 		st, err := s.on(shard).readShard(ctx, nodes, snapshots)
 		if err != nil {
@@ -102,7 +108,7 @@ func readStatus(ctx context.Context, s *session) (*clusterStatus, error) {
 		}
 		c.Shards = append(c.Shards, *st)
 	}
-	return c, nil
+	return c, away
 }
 
 // shardsOf are the shards to show: the one that --shard names, else all that
@@ -173,14 +179,14 @@ func (c *clusterStatus) print(w io.Writer, now time.Time) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		if err := s.print(w, c.Cluster, now); err != nil {
+		if err := s.print(w, c, now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *shardStatus) print(w io.Writer, cluster string, now time.Time) error {
+func (s *shardStatus) print(w io.Writer, c *clusterStatus, now time.Time) error {
 	leader := "nobody"
 	if l := s.Leader; l != nil {
 		leader = fmt.Sprintf("%s at %s, epoch %d, lease of %d s with %d s left", l.ID, l.Address, l.Epoch, l.LeaseTTLSeconds, l.LeaseLeftSeconds)
@@ -190,11 +196,13 @@ func (s *shardStatus) print(w io.Writer, cluster string, now time.Time) error {
 		sealed = fmt.Sprintf("up to entry %d, %s", s.Sealed, age(s.SealedAt, now))
 	}
 	newest := "none"
-	if sn := s.Snapshot; sn != nil {
+	if c.SnapshotsError != "" {
+		newest = "unknown, object storage does not answer"
+	} else if sn := s.Snapshot; sn != nil {
 		newest = fmt.Sprintf("%s, up to entry %d, %s", sn.Name, sn.Seq, age(sn.CreatedAt, now))
 	}
 	err := details(w, [][2]string{
-		{"cluster", cluster},
+		{"cluster", c.Cluster},
 		{"shard", strconv.Itoa(s.Shard)},
 		{"primary", leader},
 		{"log", fmt.Sprintf("ends at entry %d", s.Tail)},
@@ -207,6 +215,9 @@ func (s *shardStatus) print(w io.Writer, cluster string, now time.Time) error {
 	}
 	rows := [][]string{{"NODE", "ROLE", "ADDRESS", "AZ", "APPLIED", "UP FOR", "VERSION"}}
 	for _, n := range s.Nodes {
+		if n.Role == node.RolePrimary.String() && (s.Leader == nil || s.Leader.ID != n.ID) {
+			n.Role = "deposed" // and has not been able to say so
+		}
 		rows = append(rows, []string{n.ID, n.Role, n.Address, n.AZ, strconv.FormatUint(n.Applied, 10), span(now.Sub(n.Started)), n.Version})
 	}
 	fmt.Fprintln(w)
