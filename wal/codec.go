@@ -117,7 +117,11 @@ func (e *Entry) decodeBody(flags byte, payloadLen uint32, body []byte) error {
 	case 0:
 		e.Payload = body
 	case flagSnappy:
-		// Checked before allocation: snappy trusts the length in its header.
+		// Checked before allocation: snappy trusts the length in its header. Its
+		// densest element is a copy of 64 bytes in 3.
+		if payloadLen > 22*uint32(len(body)+1) {
+			return fmt.Errorf("%w: entry %d claims %d bytes from %d of snappy", ErrCorrupt, e.Seq, payloadLen, len(body))
+		}
 		if n, err := snappy.DecodedLen(body); err != nil || n != int(payloadLen) {
 			return fmt.Errorf("%w: entry %d has snappy length %d for a payload of %d: %v", ErrCorrupt, e.Seq, n, payloadLen, err)
 		}

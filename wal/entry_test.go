@@ -3,8 +3,10 @@ package wal
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -79,6 +81,25 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 		if _, err := Decode(enc[:n]); !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("%d of %d bytes: %v", n, len(enc), err)
 		}
+	}
+}
+
+// A length that no snappy stream of that size can have is refused before memory
+// is taken for it.
+func TestSnappyLengthIsBounded(t *testing.T) {
+	e := Position{}.Next(KindEffects, 1, 1, bytes.Repeat([]byte("a"), 1<<20))
+	if enc := Encode(nil, e); len(enc) > 60<<10 {
+		t.Fatalf("a megabyte of one letter takes %d bytes", len(enc))
+	} else if _, err := Decode(enc); err != nil {
+		t.Fatalf("the densest snappy there is: %v", err)
+	}
+	body := binary.AppendUvarint(nil, MaxPayload)
+	bomb := encode(nil, &Entry{Kind: KindEffects}, MaxPayload, body, flagSnappy)
+	if n := testing.AllocsPerRun(1, func() { Decode(bomb) }); n > 20 {
+		t.Errorf("%v allocations", n)
+	}
+	if _, err := Decode(bomb); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "claims") {
+		t.Errorf("got %v", err)
 	}
 }
 
