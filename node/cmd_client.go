@@ -193,10 +193,10 @@ func (c *conn) describe(now time.Time) string {
 	if cmd == "" {
 		cmd = "NULL"
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d multi-mem=%d oll=%d omem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d multi-mem=%d rbs=%d oll=%d omem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.nc.RemoteAddr(), c.nc.LocalAddr(), -1, c.name,
 		int(now.Sub(c.created).Seconds()), int(now.Sub(c.lastActive).Seconds()), flags, c.db,
-		queued, len(c.watching), queuedBytes, replies, held, cmd, c.proto, c.libName, c.libVer)
+		queued, len(c.watching), queuedBytes, c.bufferSize.Load(), replies, held, cmd, c.proto, c.libName, c.libVer)
 }
 
 func clientNoEvict(x *command.Ctx) {

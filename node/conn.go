@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,10 @@ const (
 	// maxHeld is how many bytes of replies may wait for a commit before the
 	// connection stops reading.
 	maxHeld = 1 << 20
+	// smallBuffer is a read buffer, in bytes, that an idle connection may keep;
+	// a larger one is given back after idleAfter.
+	smallBuffer = 1 << 10
+	idleAfter   = 2 * time.Second
 	// quitGrace is how long a connection that said goodbye waits for its
 	// held replies to be committed and sent.
 	quitGrace = 5 * time.Second
@@ -34,13 +39,15 @@ var errGoodbye = errors.New("node: conversation ended")
 // conn is one client's connection. Its session state is guarded by the
 // engine's lock.
 type conn struct {
-	srv       *server
-	id        int64
-	nc        net.Conn
-	rd        *resp.Reader
-	out       *output
-	created   time.Time
-	newLimits atomic.Bool // CONFIG SET changed the protocol's limits
+	srv        *server
+	id         int64
+	nc         net.Conn
+	rd         *resp.Reader
+	out        *output
+	created    time.Time
+	deadline   bool         // a read deadline is set
+	bufferSize atomic.Int64 // of the reader, for CLIENT LIST
+	newLimits  atomic.Bool  // CONFIG SET changed the protocol's limits
 
 	// The chunk being executed.
 	*chunk
@@ -114,17 +121,38 @@ func (c *conn) serve(ctx context.Context) error {
 	}
 }
 
-// fill reads what has arrived, waiting for it at most as long as `timeout`.
+// fill reads what has arrived, waiting for it at most as long as `timeout`. A
+// client found idle gives back the buffer that a busier time has left it.
 func (c *conn) fill() error {
-	if d := c.srv.cfg.timeout.Load(); d > 0 {
-		c.nc.SetReadDeadline(time.Now().Add(time.Duration(d) * time.Second))
-	} else if c.srv.cfg.timeoutUsed.Load() {
-		c.nc.SetReadDeadline(time.Time{})
-	}
 	if c.newLimits.Swap(false) {
 		c.rd.SetLimits(c.srv.cfg.limits())
 	}
-	return c.rd.Fill(c)
+	timeout := time.Duration(c.srv.cfg.timeout.Load()) * time.Second
+	if c.rd.Size() > smallBuffer && c.rd.Buffered() == 0 && (timeout == 0 || timeout > idleAfter) {
+		err := c.fillWithin(idleAfter)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		c.rd.Release()
+		c.bufferSize.Store(int64(c.rd.Size()))
+		timeout = max(0, timeout-idleAfter)
+	}
+	return c.fillWithin(timeout)
+}
+
+// fillWithin reads, waiting at most d; 0 waits for as long as it takes.
+func (c *conn) fillWithin(d time.Duration) error {
+	switch {
+	case d > 0:
+		c.deadline = true
+		c.nc.SetReadDeadline(time.Now().Add(d))
+	case c.deadline:
+		c.deadline = false
+		c.nc.SetReadDeadline(time.Time{})
+	}
+	err := c.rd.Fill(c)
+	c.bufferSize.Store(int64(c.rd.Size()))
+	return err
 }
 
 // Read reads from the client, counting, for the reader's Fill.

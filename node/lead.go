@@ -85,6 +85,7 @@ func (n *Node) promote(term *etcdfence.Term) *tenure {
 		Committed: func(at wal.Position) {
 			e.gate.commit(at.Seq)
 			p.sealer.Committed(at, n.metrics.stored.Load())
+			p.warnHead(n.log)
 		},
 		Appended: n.metrics.appended,
 	})

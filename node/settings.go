@@ -18,7 +18,6 @@ import (
 type settings struct {
 	maxClients   atomic.Int64
 	timeout      atomic.Int64 // seconds, 0: none
-	timeoutUsed  atomic.Bool  // a read deadline was ever set
 	tcpKeepAlive atomic.Int64 // seconds
 	maxBulk      atomic.Int64 // bytes
 	maxQuery     atomic.Int64 // bytes
@@ -199,20 +198,7 @@ var parameters = []parameter{
 	},
 	fixedParam("save", func(*settings) string { return "" }),
 	intParam("tcp-keepalive", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.tcpKeepAlive }),
-	{
-		name: "timeout",
-		get:  func(_ *engine, s *settings) string { return strconv.FormatInt(s.timeout.Load(), 10) },
-		set: func(_ *engine, s *settings, v string) error {
-			n, err := parseRange(v, 0, 1<<31-1)
-			if err == nil {
-				s.timeout.Store(n)
-				if n > 0 {
-					s.timeoutUsed.Store(true)
-				}
-			}
-			return err
-		},
-	},
+	intParam("timeout", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.timeout }),
 }
 
 func getOutputLimit(_ *engine, s *settings) string {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
@@ -17,11 +18,30 @@ type tenure struct {
 	gen      uint64 // generation of the gate
 	executed uint64 // seq of the last unit
 	leaving  bool   // a planned hand-over stopped writes
+	warned   bool   // warnHead has, and it has not become better since
 
 	sealer *s3segments.Sealer
 
 	// away tells whether and since when object storage cannot be reached.
 	away func() (s3segments.Outage, bool)
+}
+
+// warnHead logs when the head passes half of its limit, and when it is back
+// below a quarter. It is called from the appender's goroutine alone.
+func (p *tenure) warnHead(log *slog.Logger) {
+	used, limit := p.term.HeadBytes(), p.term.HeadLimit()
+	switch {
+	case !p.warned && used > limit/2:
+		p.warned = true
+		args := []any{"head_bytes", used, "limit_bytes", limit, "sealed_seq", p.sealedSeq()}
+		if o, away := p.away(); away {
+			args = append(args, "object_storage_away_since", o.Since, "err", o.Err)
+		}
+		log.Warn("the log head is more than half full; at its limit writes are refused", args...)
+	case p.warned && used < limit/4:
+		p.warned = false
+		log.Warn("the log head has room again", "head_bytes", used, "limit_bytes", limit)
+	}
 }
 
 // headReserve is kept free below the head's limit for what is executed but not
