@@ -175,6 +175,9 @@ func TestLargeEntries(t *testing.T) {
 	c.sameEverywhere()
 	want := c.digest(c.waitPrimary(""), 0)
 	wantContains(t, "wal cat", c.run("wal", "cat", "--last", "1"), "[0] set after 1")
+	c.run("snapshot", "create", "--name", "of-the-head")
+	c.run("snapshot", "verify", "of-the-head", "--replay")
+	c.run("snapshot", "rm", "of-the-head")
 
 	// From the head, which refers to the objects.
 	c.killAll()
