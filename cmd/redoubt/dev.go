@@ -61,7 +61,13 @@ func newDev() *cobra.Command {
 	f.StringVar(&c.EnableDebugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	f.BoolVar(&c.Recover, "recover", false, "rebuild the data from s3/ when etcd/ was lost")
 	f.StringVar(&logLevel, "log-level", "warn", "debug, info, warn or error")
+	// The variable by which the other commands find the directory. No others: a
+	// Kubernetes service called redoubt sets REDOUBT_PORT to something else.
+	src := sourcesOf("dir")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := src.fill(cmd); err != nil {
+			return err
+		}
 		log, err := newLogger(cmd.ErrOrStderr(), logLevel, "text")
 		if err != nil {
 			return usagef(cmd, "%w", err)

@@ -181,6 +181,23 @@ func TestWALFollow(t *testing.T) {
 	if code := <-done; code != exitOK {
 		t.Errorf("ended with exit code %d: %s", code, out.String())
 	}
+
+	out2 := &syncBuffer{}
+	go func() {
+		done <- run(t.Context(), []string{"wal", "cat", "--follow", "--last", "1", "--dir", dir}, out2, out2)
+	}()
+	testenv.Eventually(t, 10*time.Second, "the last entry is printed", func(context.Context) error {
+		if !strings.Contains(out2.String(), "set later-2 v") {
+			return errors.New(out2.String())
+		}
+		return nil
+	})
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-done; code != exitFailed || !strings.Contains(out2.String(), "redoubt dev has stopped") {
+		t.Errorf("when the dev is gone: exit code %d: %s", code, out2.String())
+	}
 }
 
 // syncBuffer is a buffer that is written and read at the same time.

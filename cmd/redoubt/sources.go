@@ -45,13 +45,20 @@ type sources struct {
 
 // newSources is for the flags of a set; foreign are keys to be passed over.
 func newSources(set *pflag.FlagSet, foreign ...string) *sources {
-	s := &sources{foreign: foreign, getenv: os.LookupEnv, from: map[string]source{}}
+	var flags []string
 	set.VisitAll(func(f *pflag.Flag) {
 		if f.Name != configFlag {
-			s.flags = append(s.flags, f.Name)
+			flags = append(flags, f.Name)
 		}
 	})
+	s := sourcesOf(flags...)
+	s.foreign = foreign
 	return s
+}
+
+// sourcesOf is for some flags.
+func sourcesOf(flags ...string) *sources {
+	return &sources{flags: flags, getenv: os.LookupEnv, from: map[string]source{}}
 }
 
 // fill reads the other sources. It is for PreRunE.

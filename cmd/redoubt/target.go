@@ -23,7 +23,12 @@ const (
 	defaultDir = "./redoubt-data"
 	// reachTimeout is how long a command waits for etcd's first answer.
 	reachTimeout = 5 * time.Second
+	// devPoll is how often it is looked whether a dev still runs.
+	devPoll = 500 * time.Millisecond
 )
+
+// errDevStopped: the dev that was worked on runs no more.
+var errDevStopped = errors.New("redoubt dev has stopped")
 
 // targetHelp ends the help of every command that has a target.
 const targetHelp = `The data is that of a running "redoubt dev", found by its directory (--dir), or of
@@ -38,6 +43,7 @@ type target struct {
 	conn    connection
 	noEtcd  bool // the command does without etcd
 	noStore bool // the command does without object storage
+	devPID  int  // of the dev that is worked on; 0: a real cluster
 	sources *sources
 	log     *slog.Logger
 }
@@ -52,6 +58,7 @@ func addTarget(cmd *cobra.Command) *target {
 	set.String(configFlag, "", "YAML file with values of flags, by their names")
 	t.conn.addFlags(set)
 	t.sources = newSources(set, nodeFlagNames()...)
+	showApart(cmd, set)
 	cmd.Flags().AddFlagSet(set)
 	cmd.Long = strings.TrimSpace(cmd.Long) + "\n\n" + targetHelp
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -61,6 +68,16 @@ func addTarget(cmd *cobra.Command) *target {
 		return t.resolve(cmd)
 	}
 	return t
+}
+
+// showApart shows a command's own flags, which it must have by now, and those of
+// a set apart from each other.
+func showApart(cmd *cobra.Command, set *pflag.FlagSet) {
+	cmd.InitDefaultHelpFlag()
+	set.SortFlags = false
+	const all = "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}"
+	cmd.SetUsageTemplate(strings.Replace(cmd.UsageTemplate(), all,
+		strings.TrimRight(cmd.Flags().FlagUsages(), "\n")+"\n\nFlags for where the data is:\n"+strings.TrimRight(set.FlagUsages(), "\n"), 1))
 }
 
 // resolve fills in the connection to a running dev, unless a cluster is named.
@@ -88,6 +105,7 @@ func (t *target) resolve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	t.devPID = e.PID
 	s := e.StoreConfig()
 	t.conn = connection{
 		cluster: e.Cluster, etcd: e.Etcd, store: s.URL, endpoint: s.Endpoint, region: s.Region,
@@ -170,6 +188,33 @@ func (s *session) on(shard int) *session {
 // repo is the cluster's snapshots.
 func (s *session) repo() *snapshot.Repo {
 	return snapshot.Open(s.store, s.conn.cluster, snapshot.Options{Version: node.Version(), Logger: s.log})
+}
+
+// whileRunning ends with ctx, and when the dev that is worked on has stopped: its
+// etcd will not come back at the same address.
+func (s *session) whileRunning(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if s.devPID == 0 {
+		return ctx, func() { cancel(nil) }
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(devPoll)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			if e, err := dev.ReadEndpoints(s.dir); errors.Is(err, dev.ErrNotRunning) || err == nil && e.PID != s.devPID {
+				cancel(errDevStopped)
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil); <-done }
 }
 
 func (s *session) close() error {

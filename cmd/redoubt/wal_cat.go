@@ -104,6 +104,8 @@ func catWAL(ctx context.Context, s *session, o catOptions, out *bufio.Writer) er
 	if pos.Seq >= last {
 		return nil
 	}
+	ctx, cancel := s.whileRunning(ctx)
+	defer cancel()
 	err = l.follow(ctx, pos, func(e *wal.Entry, in string) error {
 		if err := write(e, in); err != nil {
 			return err

@@ -27,7 +27,7 @@ const (
 	rolePoll = 5 * time.Millisecond
 	// replicaPatience is how long Start waits for the replicas once there is a
 	// primary; they catch up by themselves.
-	replicaPatience = time.Second
+	replicaPatience = 300 * time.Millisecond
 )
 
 // Dev is a running dev. It owns everything it has started.
@@ -124,7 +124,7 @@ func (e Endpoints) StoreConfig() s3segments.Config {
 
 func (d *Dev) startEtcd(ctx context.Context) error {
 	var err error
-	if d.etcd, err = startEtcd(ctx, d.cfg.Dir); err != nil {
+	if d.etcd, err = startEtcd(ctx, d.cfg.Dir, d.cfg.Logger); err != nil {
 		return err
 	}
 	d.endpoints.Etcd = []string{d.etcd.url()}
@@ -215,6 +215,9 @@ func (d *Dev) watch(ended <-chan error, what string) {
 		defer d.watching.Done()
 		select {
 		case err := <-ended:
+			if err == nil { // the channel was closed
+				err = errors.New("for a reason it did not give")
+			}
 			d.fail(fmt.Errorf("dev: %s ended: %w", what, err))
 		case <-d.stop:
 		}

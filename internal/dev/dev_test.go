@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -54,9 +55,12 @@ func TestDev(t *testing.T) {
 	if read, err := ReadEndpoints(dir); err != nil || fmt.Sprint(read) != fmt.Sprint(e) {
 		t.Errorf("read from the directory: %+v, %v; want %+v", read, err, e)
 	}
-	if got := fmt.Sprint(d.Roles()); got != "[primary replica replica]" {
-		t.Errorf("roles after a clean start: %s", got)
-	}
+	testenv.Eventually(t, 10*time.Second, "the replicas are there", func(context.Context) error {
+		if got := fmt.Sprint(d.Roles()); got != "[primary replica replica]" {
+			return fmt.Errorf("roles after a clean start: %s", got)
+		}
+		return nil
+	})
 	if err := client(t, d, 0).Set(t.Context(), "k", "v", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +179,7 @@ const deadLease = 60 * time.Second
 // lease that nobody renews.
 func leaveLease(t *testing.T, dir, id string) {
 	t.Helper()
-	e, err := startEtcd(t.Context(), dir)
+	e, err := startEtcd(t.Context(), dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
