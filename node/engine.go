@@ -120,6 +120,7 @@ func (e *engine) finish() (uint64, error) {
 	}
 	seq, err := e.primary.appender.Add(&e.unit)
 	if err != nil {
+		e.primary.tainted = true
 		return 0, err
 	}
 	e.primary.executed = seq

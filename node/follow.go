@@ -26,7 +26,8 @@ func (n *Node) follow(ctx context.Context) (*etcdfence.Term, error) {
 		f := &follower{n: n}
 		fctx, cancel := context.WithCancelCause(ctx)
 		f.vacant = func() { cancel(errVacant) }
-		f.eligibleAt = time.AfterFunc(time.Until(n.standsBack()), f.reconsider)
+		f.again = time.AfterFunc(time.Hour, f.reconsider)
+		f.again.Stop()
 		err := n.shard.Follow(fctx, n.engine.position(), f)
 		f.stop()
 		vacant := errors.Is(context.Cause(fctx), errVacant)
@@ -101,9 +102,9 @@ func (n *Node) readSegments(ctx context.Context) error {
 // follower is what a replica does with what Follow delivers. Its methods are
 // called from one goroutine; reconsider from a timer's.
 type follower struct {
-	n          *Node
-	vacant     func()
-	eligibleAt *time.Timer
+	n      *Node
+	vacant func()
+	again  *time.Timer // calls reconsider once set
 	// told and caughtUp: this Follow has said who leads and has delivered
 	// everything. Before, what the node remembers may be long past.
 	told, caughtUp atomic.Bool
@@ -135,17 +136,23 @@ func (f *follower) CaughtUp(tail uint64) {
 	f.reconsider()
 }
 
-// reconsider ends the Follow when this node should campaign.
+// reconsider ends the Follow when this node should campaign, or looks again
+// when it is done standing back.
 func (f *follower) reconsider() {
-	if mayCampaign(f.told.Load() && f.caughtUp.Load(), f.n.leader.Load() != nil, time.Now(), f.n.standsBack()) {
+	back := f.n.standsBack()
+	ready, led := f.told.Load() && f.caughtUp.Load(), f.n.leader.Load() != nil
+	switch {
+	case mayCampaign(ready, led, time.Now(), back):
 		f.vacant()
+	case mayCampaign(ready, led, back, back):
+		f.again.Reset(time.Until(back))
 	}
 }
 
 // Sealed hears how far the log is sealed.
 func (f *follower) Sealed(s etcdfence.Sealed) { f.n.sealed.Store(s.Seq) }
 
-func (f *follower) stop() { f.eligibleAt.Stop() }
+func (f *follower) stop() { f.again.Stop() }
 
 // standsBack is until when this node leaves the shard to others.
 func (n *Node) standsBack() time.Time { return time.Unix(0, n.standBackUntil.Load()) }

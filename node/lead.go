@@ -27,10 +27,10 @@ func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
 		n.log.Warn("lost the term before it began", "epoch", term.Epoch(), "err", err)
 		return ignoreLoss(term.Close())
 	}
-	p := n.promote(term)
+	lctx, cancel := context.WithCancelCause(ctx)
+	p := n.promote(term, cancel)
 	n.log.Info("primary", "epoch", term.Epoch(), "seq", n.engine.position().Seq)
 
-	lctx, cancel := context.WithCancelCause(ctx)
 	var duties sync.WaitGroup
 	duty := func(run func(context.Context)) {
 		duties.Add(1)
@@ -38,7 +38,6 @@ func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
 	}
 	duty(n.engine.expireLoop)
 	duty(func(ctx context.Context) { n.seal(ctx, p) })
-	duty(func(ctx context.Context) { n.watchHandover(ctx, term, cancel) })
 
 	var why error
 	select {
@@ -74,11 +73,11 @@ func (n *Node) openEpoch(ctx context.Context, term *etcdfence.Term) error {
 }
 
 // promote makes the engine execute writes.
-func (n *Node) promote(term *etcdfence.Term) *tenure {
+func (n *Node) promote(term *etcdfence.Term, end context.CancelCauseFunc) *tenure {
 	e := n.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p := &tenure{term: term, executed: e.applied.Seq, away: n.store.Outage, gen: e.gate.reset(e.applied.Seq)}
+	p := &tenure{term: term, end: end, executed: e.applied.Seq, away: n.store.Outage, gen: e.gate.reset(e.applied.Seq)}
 	p.sealer = n.newSealer(term, e.applied)
 	p.appender = wal.NewAppender(reservedWriter{term}, term.Epoch(), e.applied, wal.AppenderConfig{
 		MaxBatch: n.cfg.MaxBatch,
@@ -125,7 +124,7 @@ func (n *Node) demote(p *tenure) (clean bool) {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	clean = p.executed == tail.Seq
+	clean = p.executed == tail.Seq && !p.tainted
 	e.primary = nil
 	e.appender.Store(nil)
 	e.role = RoleReplica
@@ -166,21 +165,27 @@ func ignoreLoss(err error) error {
 	return err
 }
 
-// watchHandover ends the term when somebody asks for a planned hand-over and
-// another node is there to take the shard.
-func (n *Node) watchHandover(ctx context.Context, term *etcdfence.Term, end context.CancelCauseFunc) {
-	err := n.shard.WatchHandover(ctx, func(h etcdfence.Handover) {
-		if h.Epoch != term.Epoch() {
-			return
-		}
-		if !canTakeOver(n.replicas(), h.To) {
-			n.log.Warn("hand-over refused: no such replica", "to", h.To)
-			return
-		}
-		end(errHandover)
-	})
-	if err != nil && ctx.Err() == nil {
-		n.log.Warn("cannot hear of hand-overs any more", "err", err)
+// watchHandover hears of planned hand-overs until ctx ends.
+func (n *Node) watchHandover(ctx context.Context) error {
+	return n.shard.WatchHandover(ctx, n.handover)
+}
+
+// handover takes part in a planned hand-over: the primary leaves if another
+// node is there to take the shard, and who is not named lets the named one go
+// first.
+func (n *Node) handover(h etcdfence.Handover) {
+	if h.To != "" && h.To != n.cfg.NodeID {
+		n.standBack()
+	}
+	n.engine.mu.Lock()
+	p := n.engine.primary
+	n.engine.mu.Unlock()
+	switch {
+	case p == nil || h.Epoch != p.term.Epoch():
+	case !canTakeOver(n.replicas(), h.To):
+		n.log.Warn("hand-over refused: no such replica", "to", h.To)
+	default:
+		p.end(errHandover)
 	}
 }
 

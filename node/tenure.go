@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -18,9 +19,11 @@ type tenure struct {
 	gen      uint64 // generation of the gate
 	executed uint64 // seq of the last unit
 	leaving  bool   // a planned hand-over stopped writes
+	tainted  bool   // something was executed that the log did not take
 	warned   bool   // warnHead has, and it has not become better since
 
 	sealer *s3segments.Sealer
+	end    context.CancelCauseFunc // ends the tenure
 
 	// away tells whether and since when object storage cannot be reached.
 	away func() (s3segments.Outage, bool)

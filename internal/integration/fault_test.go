@@ -201,19 +201,24 @@ func TestAnswerLost(t *testing.T) {
 	}
 }
 
-// TestPlannedHandover moves the shard back and forth under load: every write is
-// acknowledged or refused with a retryable error, none is lost.
+// TestPlannedHandover moves the shard from node to node under load, to the node
+// that is asked for: every write is acknowledged or refused with a retryable
+// error, none is lost.
 func TestPlannedHandover(t *testing.T) {
-	c := startCluster(t, clusterOptions{nodes: 2})
+	c := startCluster(t, clusterOptions{nodes: 3})
 	ws := startWriters(t, 4, c.addrs)
-	for range testenv.Rounds(t, 5) {
+	for round := range testenv.Rounds(t, 6) {
 		ws.waitAcks(100)
 		old := c.waitPrimary("")
-		if out, code := c.redoubt("failover", "--shard", "0"); code != 0 {
+		to := c.nodes[round%len(c.nodes)]
+		if to == old {
+			continue
+		}
+		if out, code := c.redoubt("failover", "--shard", "0", "--to", to.id); code != 0 {
 			t.Fatalf("failover: exit %d\n%s", code, out)
 		}
-		if now := c.waitPrimary(""); now.id == old.id {
-			t.Fatalf("%s still leads", old.id)
+		if now := c.waitPrimary(""); now.id != to.id {
+			t.Fatalf("%s leads, %s was asked for", now.id, to.id)
 		}
 	}
 	ws.waitAcks(100)
