@@ -65,9 +65,6 @@ func (n *Node) loadOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.Snapshot != nil {
-		n.snapshotTime.Store(&l.Snapshot.CreatedAt)
-	}
 	n.engine.mu.Lock()
 	n.engine.adopt(l.Keyspace, l.Position)
 	n.engine.mu.Unlock()
