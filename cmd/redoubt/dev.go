@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -134,15 +135,24 @@ List what is in object storage:
     aws --endpoint-url %s s3 ls --recursive %s/
 
 In another terminal:
-  redoubt status%[6]s
-  redoubt snapshot create%[6]s --name first
-  redoubt failover%[6]s
+  %[7]s status%[6]s
+  %[7]s snapshot create%[6]s --name first
+  %[7]s failover%[6]s
 
 Ctrl-C stops it; nothing that was acknowledged is lost, not even by kill -9.
-`, e.S3.AccessKey, e.S3.SecretKey, e.S3.Region, e.S3.Endpoint, e.S3.URL(), dirFlag(c.Dir))
+`, e.S3.AccessKey, e.S3.SecretKey, e.S3.Region, e.S3.Endpoint, e.S3.URL(), dirFlag(c.Dir), programName())
 	if ip := net.ParseIP(c.Bind); c.RequirePass == "" && ip != nil && !ip.IsLoopback() {
 		fmt.Fprintf(w, "\nWarning: --bind %s lets everybody in who reaches this machine; give --requirepass.\n", c.Bind)
 	}
+}
+
+// programName is how to run this program once more: `go run` leaves nothing on
+// the search path.
+func programName() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
+		return "go run ./cmd/redoubt"
+	}
+	return "redoubt"
 }
 
 // cliCommand is a redis-cli command for a node.

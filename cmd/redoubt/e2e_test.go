@@ -368,6 +368,26 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// With several replicas, the one that is named takes over.
+func TestFailoverToOneOfSeveral(t *testing.T) {
+	dir := t.TempDir()
+	d := startDev(t, dev.Config{Dir: dir, Replicas: 3})
+	nodes := d.Endpoints().Nodes
+	testenv.Eventually(t, 10*time.Second, "the replicas can take over", func(context.Context) error {
+		for _, n := range readJSON[clusterStatus](t, "status", "--dir", dir).Shards[0].Nodes {
+			if n.Role == node.RoleLoading.String() {
+				return fmt.Errorf("%s is loading", n.ID)
+			}
+		}
+		return nil
+	})
+	for _, i := range []int{3, 1, 2, 0} {
+		if r := readJSON[handoverResult](t, "failover", "--dir", dir, "--to", nodes[i].ID); r.To.ID != nodes[i].ID {
+			t.Errorf("%s was asked for, it is %s", nodes[i].ID, r.To.ID)
+		}
+	}
+}
+
 func TestFailoverWithoutReplica(t *testing.T) {
 	dir := t.TempDir()
 	startDev(t, dev.Config{Dir: dir})
@@ -497,8 +517,8 @@ func TestDevCommand(t *testing.T) {
 		}
 		return nil
 	})
-	for _, want := range []string{"redoubt status", "redoubt snapshot create"} {
-		line := regexp.MustCompile(`(?m)^  ` + want + ` .*$`).FindString(out)
+	for _, want := range []string{"status", "snapshot create", "failover"} {
+		line := regexp.MustCompile(`(?m)^  (redoubt|go run ./cmd/redoubt) ` + want + ` .*$`).FindString(out)
 		quoted := "--dir " + shellQuote(dir)
 		if !strings.Contains(line, quoted) {
 			t.Errorf("%q does not name the directory as %s", line, quoted)
