@@ -138,6 +138,7 @@ func (c *Config) nodeConfig(i int) node.Config {
 		Cluster: Cluster, Shard: Shard, NodeID: nodeID(i), AZ: "local",
 		Listen:      net.JoinHostPort(c.Bind, strconv.Itoa(c.nodePort(i))),
 		HeadLimit:   c.HeadLimit,
+		MaxBatch:    512 << 10, // measured best for a single member
 		SegmentSize: c.SegmentSize, SegmentAge: c.SegmentAge,
 		RequirePass: c.RequirePass, EnableDebugCommand: c.EnableDebugCommand,
 		Logger: c.Logger,
