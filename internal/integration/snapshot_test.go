@@ -391,3 +391,33 @@ func (c *cluster) waitSegmentPast(seq uint64) {
 		return err
 	})
 }
+
+// TestCleanUpWhileStarting: snapshots and segments are deleted while nodes load
+// them, and the log is sealed and trimmed under snapshots that are being made.
+func TestCleanUpWhileStarting(t *testing.T) {
+	c := startCluster(t, clusterOptions{nodes: 3, args: []string{"--lease-ttl", "1s", "--segment-size", "16KiB", "--segment-age", "100ms"}})
+	fill(t, c.waitPrimary("").addr)
+	ws := startWriters(t, 4, c.addrs)
+	for i := range testenv.Rounds(t, 5) {
+		primary := c.waitPrimary("")
+		for _, m := range c.nodes {
+			if m != primary || i%2 == 1 { // every other time nobody is left
+				m.proc.Kill()
+				m.proc.Restart()
+			}
+		}
+		c.run("snapshot", "create", "--name", fmt.Sprint("s", i))
+		c.run("snapshot", "gc", "--keep-snapshots", "1")
+		for _, m := range c.nodes {
+			c.waitServing(m)
+		}
+		ws.waitAcks(100)
+	}
+	ws.end()
+	db := dial(c.waitPrimary("").addr)
+	defer db.Close()
+	ws.verify(db)
+	c.sameEverywhere()
+	c.run("wal", "verify")
+	c.run("snapshot", "verify")
+}
