@@ -266,10 +266,15 @@ func TestAppendEndsWithItsTerm(t *testing.T) {
 		return requestLost(send)
 	})
 	result := make(chan error, 1)
-	go func() { result <- term.Append(e.ctx(), next(term, "one")) }()
+	go func() { result <- term.Append(t.Context(), next(term, "one")) }()
 	<-began
 	e.ok(term.Resign(e.ctx()))
-	err := <-result
+	var err error
+	select {
+	case err = <-result:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the append goes on without a term")
+	}
 	e.isErr(err, wal.ErrFenced)
 	e.isErr(err, ErrResigned)
 	e.isErr(term.Append(e.ctx(), next(term, "one")), wal.ErrFenced)

@@ -250,7 +250,14 @@ func TestFollowSlowHandler(t *testing.T) {
 			e := newEnv(t)
 			term := e.campaign(e.init(Sealed{}), "a", wal.Position{})
 			e.append(term, "first")
-			s := e.open()
+			f := newFaults(t, e.cli)
+			givenUp := make(chan struct{})
+			var once sync.Once
+			f.cli.Watcher = &badWatcher{f.cli.Watcher, func(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+				context.AfterFunc(ctx, func() { once.Do(func() { close(givenUp) }) })
+				return e.cli.Watch(ctx, key, opts...)
+			}}
+			s := e.openWith(f.cli)
 			tune(&s.tune)
 			release := make(chan struct{})
 			r := &recorder{entry: func(x *wal.Entry) error {
@@ -262,12 +269,21 @@ func TestFollowSlowHandler(t *testing.T) {
 			e.follow(s, wal.Position{}, r)
 			r.awaitTail(t, 1)
 			var want []string
-			for i := range 50 {
+			for overflowed := false; !overflowed; {
+				i := len(want)
 				e.append(term, fmt.Sprint(i))
 				want = append(want, fmt.Sprintf("%d:%d", i+2, i))
+				select {
+				case <-givenUp: // while the handler is still held up
+					overflowed = true
+				default:
+				}
+				if i > 1000 {
+					t.Fatal("the watch goes on: its queue has no bound")
+				}
 			}
 			close(release)
-			r.awaitTail(t, 51)
+			r.awaitTail(t, uint64(len(want)+1))
 			if got := r.entries()[1:]; fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Fatalf("got %v", got)
 			}
@@ -347,11 +363,11 @@ func (o observer) Head(entries int, bytes int64) {
 // badWatcher hands out watch channels of the test's making.
 type badWatcher struct {
 	clientv3.Watcher
-	watch func(ctx context.Context) clientv3.WatchChan
+	watch func(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan
 }
 
-func (w *badWatcher) Watch(ctx context.Context, _ string, _ ...clientv3.OpOption) clientv3.WatchChan {
-	return w.watch(ctx)
+func (w *badWatcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+	return w.watch(ctx, key, opts...)
 }
 
 // A watch that never says anything does not hide the log for ever.
@@ -359,7 +375,9 @@ func TestFollowNoticesADeafWatch(t *testing.T) {
 	e := newEnv(t)
 	term := e.campaign(e.init(Sealed{}), "a", wal.Position{})
 	f := newFaults(t, e.cli)
-	f.cli.Watcher = &badWatcher{watch: func(context.Context) clientv3.WatchChan { return make(clientv3.WatchChan) }}
+	f.cli.Watcher = &badWatcher{watch: func(context.Context, string, ...clientv3.OpOption) clientv3.WatchChan {
+		return make(clientv3.WatchChan)
+	}}
 	s := e.openWith(f.cli)
 	s.tune.audit = 20 * time.Millisecond
 	r := &recorder{}
@@ -371,13 +389,38 @@ func TestFollowNoticesADeafWatch(t *testing.T) {
 	e.isErr(stop(), context.Canceled)
 }
 
+// A watch that lags behind an audit does not take the view back.
+func TestFollowIgnoresEventsItHasRead(t *testing.T) {
+	e := newEnv(t)
+	a := e.campaign(e.init(Sealed{}), "a", wal.Position{})
+	f := newFaults(t, e.cli)
+	ch := make(chan clientv3.WatchResponse)
+	f.cli.Watcher = &badWatcher{watch: func(context.Context, string, ...clientv3.OpOption) clientv3.WatchChan { return ch }}
+	s := e.openWith(f.cli)
+	s.tune.audit = 20 * time.Millisecond
+	r := &recorder{}
+	e.follow(s, wal.Position{}, r)
+	r.awaitEvent(t, "leader a")
+	leader, err := e.cli.Get(e.ctx(), s.k.leader)
+	e.ok(err)
+	e.ok(a.Resign(e.ctx()))
+	r.awaitEvent(t, "nobody")
+	// The election of a, late.
+	ch <- clientv3.WatchResponse{Header: leader.Header, Events: []*clientv3.Event{
+		{Type: clientv3.EventTypePut, Kv: leader.Kvs[0]},
+	}}
+	e.campaign(e.open(), "b", wal.Position{})
+	r.awaitEvent(t, "leader b")
+	r.want(t, "sealed 0", "leader a", "nobody", "leader b")
+}
+
 // Watches that break at once are not begged for without a pause.
 func TestFollowBacksOffFromBrokenWatches(t *testing.T) {
 	e := newEnv(t)
 	term := e.campaign(e.init(Sealed{}), "a", wal.Position{})
 	f := newFaults(t, e.cli)
 	var watches atomic.Int64
-	f.cli.Watcher = &badWatcher{watch: func(context.Context) clientv3.WatchChan {
+	f.cli.Watcher = &badWatcher{watch: func(context.Context, string, ...clientv3.OpOption) clientv3.WatchChan {
 		watches.Add(1)
 		ch := make(chan clientv3.WatchResponse)
 		close(ch)
@@ -419,6 +462,7 @@ func TestFollowRefusesDamage(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEnv(t)
 			s := e.init(Sealed{})
+			s.tune.audit = time.Hour // the watch itself has to show it
 			r := &recorder{}
 			result := make(chan error, 1)
 			go func() { result <- e.followResult(s, wal.Position{}, r) }()

@@ -75,9 +75,10 @@ func TestReadHeadRefusesDamage(t *testing.T) {
 	s := e.init(Sealed{})
 	term := e.campaign(s, "a", wal.Position{})
 	e.append(term, "one", "two", "three")
-	read := func() error {
-		return s.ReadHead(e.ctx(), 1, 9, func(*wal.Entry, int) error { return nil })
+	readFrom := func(seq uint64) error {
+		return s.ReadHead(e.ctx(), seq, 9, func(*wal.Entry, int) error { return nil })
 	}
+	read := func() error { return readFrom(1) }
 	put := func(seq uint64, entry *wal.Entry) {
 		_, err := e.cli.Put(e.ctx(), s.k.entry(seq), string(wal.Encode(nil, entry)))
 		e.ok(err)
@@ -89,6 +90,7 @@ func TestReadHeadRefusesDamage(t *testing.T) {
 	_, err := e.cli.Delete(e.ctx(), s.k.entry(2))
 	e.ok(err)
 	e.isErr(read(), wal.ErrGap)
+	e.isErr(readFrom(2), wal.ErrGap)
 }
 
 // HeadBytes reads what this Shard has not met, and only that.

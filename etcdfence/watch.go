@@ -72,7 +72,12 @@ func (s *Shard) watch(ctx context.Context, v view, rev int64, key string, opts [
 	// Without a leader a member cannot know what it misses: better an error.
 	opts = append(opts, clientv3.WithRev(rev+1), clientv3.WithFragment())
 	ch := s.cli.Watch(clientv3.WithRequireLeader(wctx), key, opts...)
-	go q.fill(wctx, ch)
+	go func() {
+		// A full queue ends the watch at once: what nobody takes off it would
+		// pile up in the client.
+		defer cancel()
+		q.fill(wctx, ch)
+	}()
 	defer func() { cancel(); <-q.done }()
 
 	audit := time.NewTimer(s.tune.audit)
