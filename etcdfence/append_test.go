@@ -436,6 +436,23 @@ func BenchmarkAppend(b *testing.B) {
 					}
 				}
 			})
+			b.Run(fmt.Sprintf("%s/%dB/txn", where, size), func(b *testing.B) {
+				lead := fmt.Sprintf("/bench/%s/%d/leader", where, size)
+				resp, err := cli.Put(b.Context(), lead, "x")
+				if err != nil {
+					b.Fatal(err)
+				}
+				for i := range b.N {
+					key := fmt.Sprintf("/bench/%s/%d/%d/%020d", where, size, resp.Header.Revision, i)
+					txn, err := cli.Txn(b.Context()).If(
+						clientv3.Compare(clientv3.ModRevision(lead), "=", resp.Header.Revision),
+						clientv3.Compare(clientv3.CreateRevision(key), "=", 0),
+					).Then(clientv3.OpPut(key, payload)).Commit()
+					if err != nil || !txn.Succeeded {
+						b.Fatal(txn, err)
+					}
+				}
+			})
 			b.Run(fmt.Sprintf("%s/%dB/append", where, size), func(b *testing.B) {
 				env := newEnvWith(b, cli)
 				env.opts.HeadLimit = 8 << 30
