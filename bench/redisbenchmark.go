@@ -20,8 +20,11 @@ func redisBenchmark(ctx context.Context, bin, test, addr string, l load) (sample
 	if err != nil {
 		return sample{}, err
 	}
+	// It sends whole pipelines. When they come to more than -n it may take the end
+	// of the run for "All clients disconnected", with any server.
+	requests := (l.requests + l.pipeline - 1) / l.pipeline * l.pipeline
 	cmd := exec.CommandContext(ctx, bin, "-h", host, "-p", port, "--csv", "-t", strings.ToLower(test),
-		"-n", strconv.Itoa(l.requests), "-c", strconv.Itoa(l.clients), "-P", strconv.Itoa(l.pipeline),
+		"-n", strconv.Itoa(requests), "-c", strconv.Itoa(l.clients), "-P", strconv.Itoa(l.pipeline),
 		"-d", strconv.Itoa(l.size), "-r", strconv.Itoa(l.keys))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -33,7 +36,7 @@ func redisBenchmark(ctx context.Context, bin, test, addr string, l load) (sample
 	if err != nil {
 		return sample{}, fmt.Errorf("redis-benchmark -t %s on %s: %w", test, addr, err)
 	}
-	s.Requests = l.requests
+	s.Requests = requests
 	return s, nil
 }
 

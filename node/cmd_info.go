@@ -240,7 +240,7 @@ func infoRedoubt(w *infoWriter, c *conn) {
 	if o, away := n.store.Outage(); away {
 		w.field("object_storage", "away")
 		w.field("object_storage_away_since", o.Since.UTC().Format(time.RFC3339))
-		w.field("object_storage_error", strings.ReplaceAll(o.Err.Error(), "\n", " "))
+		w.field("object_storage_error", strings.ReplaceAll(o.Reason(), "\n", " "))
 	} else {
 		w.field("object_storage", "ok")
 	}

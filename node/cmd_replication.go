@@ -111,12 +111,15 @@ func infoReplication(w *infoWriter, c *conn) {
 		committed := p.appender.Committed()
 		for i, r := range replicas {
 			host, port := splitAddress(r.Address)
-			behind := uint64(0)
+			// A replica speaks up only when it has moved: silence is no lag while
+			// it has everything.
+			behind, lag := uint64(0), uint64(0)
 			if r.Applied < committed {
 				behind = committed - r.Applied
+				lag = uint64(max(0, time.Since(r.Updated)/time.Second))
 			}
 			w.field("slave"+formatSeq(uint64(i)), "ip="+host+",port="+port+",state=online,offset="+formatSeq(r.Applied)+
-				",lag="+formatSeq(uint64(time.Since(r.Updated).Seconds()))+",id="+r.ID+",az="+r.AZ+",behind_entries="+formatSeq(behind))
+				",lag="+formatSeq(lag)+",id="+r.ID+",az="+r.AZ+",behind_entries="+formatSeq(behind))
 		}
 		w.field("master_failover_state", map[bool]string{false: "no-failover", true: "failover-in-progress"}[p.leaving])
 		w.field("master_replid", n.replicationID())

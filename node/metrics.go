@@ -60,7 +60,7 @@ func newMetrics(n *Node, r prometheus.Registerer) *metrics {
 		}
 		return -1
 	})
-	gauge("applied_seq", "Last entry of the log that the data holds.", func() float64 { return float64(n.engine.position().Seq) })
+	gauge("applied_seq", "Last committed entry of the log that the data holds.", func() float64 { return float64(n.describe().Applied) })
 	gauge("replication_lag_entries", "Entries that a replica has heard of and not applied.", func() float64 { entries, _ := n.readLag(); return float64(entries) })
 	gauge("replication_lag_seconds", "How long ago the newest entry that a replica applied was written, while there are newer ones.", func() float64 { _, ms := n.readLag(); return float64(ms) / 1000 })
 	gauge("snapshot_age_seconds", "Age of the newest snapshot; -1 when there is none.", func() float64 {

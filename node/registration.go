@@ -69,6 +69,6 @@ func (n *Node) describe() etcdfence.NodeInfo {
 	}
 	return etcdfence.NodeInfo{
 		ID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ, Shard: n.cfg.Shard,
-		Role: n.engine.role.String(), Applied: applied, Version: Version(), Started: n.engine.stats.started,
+		Role: n.engine.role.String(), Applied: applied, Version: Version(), Started: n.engine.stats.started, Updated: time.Now().UTC(),
 	}
 }

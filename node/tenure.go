@@ -38,7 +38,7 @@ func (p *tenure) warnHead(log *slog.Logger) {
 		p.warned = true
 		args := []any{"head_bytes", used, "limit_bytes", limit, "sealed_seq", p.sealedSeq()}
 		if o, away := p.away(); away {
-			args = append(args, "object_storage_away_since", o.Since, "err", o.Err)
+			args = append(args, "object_storage_away_since", o.Since, "reason", o.Reason())
 		}
 		log.Warn("the log head is more than half full; at its limit writes are refused", args...)
 	case p.warned && used < limit/4:
@@ -60,14 +60,14 @@ func (p *tenure) admitHead(size int64) error {
 	outage, away := p.away()
 	if away && size > etcdfence.DefaultMaxInline {
 		return command.Error(fmt.Sprintf("LOGFULL a write of %d bytes goes to the log by way of object storage, which has been away since %s (%v); smaller writes are accepted",
-			size, outage.Since.UTC().Format(time.RFC3339), outage.Err))
+			size, outage.Since.UTC().Format(time.RFC3339), outage.Reason()))
 	}
 	if used+size+headReserve <= limit {
 		return nil
 	}
 	if away {
 		return command.Error(fmt.Sprintf("LOGFULL the log head holds %d of at most %d bytes because object storage has been away since %s (%v); reads go on, writes resume by themselves when it is back",
-			used, limit, outage.Since.UTC().Format(time.RFC3339), outage.Err))
+			used, limit, outage.Since.UTC().Format(time.RFC3339), outage.Reason()))
 	}
 	return command.Error(fmt.Sprintf("LOGFULL the log head holds %d of at most %d bytes and is being sealed to object storage; try again", used, limit))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -155,6 +156,22 @@ func retryable(err error) bool {
 type Outage struct {
 	Since time.Time // the first failure after the last success
 	Err   error     // the last failure
+}
+
+// Reason is the last failure in short, for people: what S3 answered, or what
+// kept it from answering.
+func (o Outage) Reason() string {
+	var api smithy.APIError
+	var op *net.OpError
+	switch {
+	case errors.As(o.Err, &op):
+		return op.Error()
+	case errors.Is(o.Err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.As(o.Err, &api):
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	return o.Err.Error()
 }
 
 type outage struct {
