@@ -267,10 +267,49 @@ func (a *Appender) run(ctx context.Context) {
 			return
 		}
 		for b := a.take(); b != nil; b = a.take() {
-			if err := a.append(ctx, b); err != nil {
+			latency, err := a.append(ctx, b)
+			if err != nil {
 				a.fail(err)
 				return
 			}
+			a.gather(ctx, b.units, latency)
+		}
+	}
+}
+
+// gather waits a little, while something is queued already, for those who have
+// just been answered to write again. Without it, clients that wait for each
+// reply fall into two groups that take turns, and every append carries half of
+// what it could. It ends when as many have come as were answered, or after half
+// an append's latency; nobody waits when nothing is queued.
+func (a *Appender) gather(ctx context.Context, answered int, latency time.Duration) {
+	a.mu.Lock()
+	want := a.open.units + answered
+	idle := a.open.units == 0 || len(a.full) > 0
+	a.mu.Unlock()
+	if !idle {
+		a.waitUnits(ctx, want, min(latency/2, gatherMax))
+	}
+}
+
+// waitUnits waits until the open batch holds so many units or is full, at most
+// for d.
+func (a *Appender) waitUnits(ctx context.Context, want int, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-a.wake:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+		a.mu.Lock()
+		enough := a.open.units >= want || len(a.full) > 0
+		a.mu.Unlock()
+		if enough {
+			return
 		}
 	}
 }
@@ -291,6 +330,9 @@ func (a *Appender) take() *batch {
 	return b
 }
 
+// gatherMax bounds gather's wait where appends are slow.
+const gatherMax = time.Millisecond
+
 // Bounds of the wait between two attempts while the head is full. Trimming
 // comes every second at most, so polling faster would not help.
 const (
@@ -298,25 +340,26 @@ const (
 	fullRetryMax = time.Second
 )
 
-func (a *Appender) append(ctx context.Context, b *batch) error {
+func (a *Appender) append(ctx context.Context, b *batch) (time.Duration, error) {
 	e := a.Tail().Next(KindEffects, a.epoch, a.cfg.Now().UnixMilli(), b.payload)
 	wait := fullRetryMin
 	for {
 		start := time.Now()
 		err := a.w.Append(ctx, e)
 		if err == nil {
-			a.commit(e, b, time.Since(start))
-			return nil
+			latency := time.Since(start)
+			a.commit(e, b, latency)
+			return latency, nil
 		}
 		if !errors.Is(err, ErrHeadFull) {
-			return fmt.Errorf("append entry %d: %w", e.Seq, err)
+			return 0, fmt.Errorf("append entry %d: %w", e.Seq, err)
 		}
 		timer := time.NewTimer(wait/2 + rand.N(wait/2))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return ErrClosed
+			return 0, ErrClosed
 		}
 		wait = min(wait*2, fullRetryMax)
 	}

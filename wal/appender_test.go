@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 )
 
 // gatedWriter is a Writer whose every append waits for the test's answer.
@@ -113,6 +114,30 @@ func TestUnitIsNeverSplit(t *testing.T) {
 		}
 	}
 	w.answer <- nil
+}
+
+// Those who were just answered are waited for, as long as there is something to
+// append anyway, and not a moment longer than it takes them to come.
+func TestGather(t *testing.T) {
+	w := newGatedWriter()
+	a := NewAppender(w, 1, Position{}, AppenderConfig{})
+	defer a.Close()
+	add(t, a, "SET", "in flight", "1")
+	<-w.began
+	a.gather(t.Context(), 5, time.Hour) // nothing is queued: it returns at once
+	add(t, a, "SET", "queued", "1")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.waitUnits(t.Context(), 3, time.Hour)
+	}()
+	add(t, a, "SET", "back", "1")
+	add(t, a, "SET", "back", "2")
+	<-done
+	a.waitUnits(t.Context(), 1000, time.Nanosecond) // they do not come: it ends all the same
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	a.waitUnits(canceled, 1000, time.Hour)
 }
 
 func TestFencedAppenderEnds(t *testing.T) {
