@@ -285,7 +285,7 @@ func (a *Appender) run(ctx context.Context) {
 func (a *Appender) gather(ctx context.Context, answered int, latency time.Duration) {
 	a.mu.Lock()
 	want := a.open.units + answered
-	idle := a.open.units == 0 || len(a.full) > 0
+	idle := a.open.units == 0 || len(a.full) > 0 || latency < gatherFrom
 	a.mu.Unlock()
 	if !idle {
 		a.waitUnits(ctx, want, min(latency/2, gatherMax))
@@ -329,6 +329,10 @@ func (a *Appender) take() *batch {
 	a.full = a.full[1:]
 	return b
 }
+
+// gatherFrom is the latency of appends from which gathering pays: quicker ones,
+// as with a single member, lost more by waiting than larger groups saved.
+const gatherFrom = 600 * time.Microsecond
 
 // gatherMax bounds gather's wait where appends are slow.
 const gatherMax = time.Millisecond
