@@ -330,8 +330,8 @@ func (a *Appender) take() *batch {
 	return b
 }
 
-// gatherFrom is the latency of appends from which gathering pays: quicker ones,
-// as with a single member, lost more by waiting than larger groups saved.
+// gatherFrom is the latency of appends from which gathering pays. With quicker
+// ones, those of a single member, no gain could be measured, so nobody waits.
 const gatherFrom = 600 * time.Microsecond
 
 // gatherMax bounds gather's wait where appends are slow.
