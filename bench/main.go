@@ -1,4 +1,4 @@
-// Bench compares Redoubt with redis-server on one machine in one run: `make
+// Command bench compares Redoubt with redis-server on one machine in one run: `make
 // bench`, or `go run ./bench -h` for what can be set.
 //
 // Two sets of servers are started one after the other. "single": Redoubt in one

@@ -48,7 +48,11 @@ func (s *Shard) keepCurrent(ctx context.Context, v view, key string, opts ...cli
 		case !transient(err):
 			return err
 		}
-		s.log.Warn("lost touch with etcd, trying again", "key", key, "err", err)
+		lost := "lost touch with etcd, trying again"
+		if errors.Is(err, errUnresolved) {
+			lost = "cannot read an entry from object storage, trying again"
+		}
+		s.log.Warn(lost, "key", key, "err", err)
 		if cause := sleep(ctx, b.next()); cause != nil {
 			return cause
 		}

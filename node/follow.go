@@ -57,18 +57,32 @@ func (n *Node) follow(ctx context.Context) (*etcdfence.Term, error) {
 func (n *Node) campaign(ctx context.Context) (*etcdfence.Term, error) {
 	c := etcdfence.Candidate{NodeID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ}
 	term, err := n.shard.Campaign(ctx, c, n.engine.position())
-	switch {
-	case err == nil:
+	if err == nil {
 		return term, nil
-	case errors.Is(err, etcdfence.ErrLeaderExists), errors.Is(err, etcdfence.ErrNotCaughtUp):
-		return nil, nil
-	case errors.Is(err, etcdfence.ErrDiverged):
-		return nil, fmt.Errorf("%w: %w", errReload, err)
-	case ctx.Err() != nil:
+	}
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	again, err := afterCampaign(err)
+	if !again {
+		return nil, err
 	}
 	n.log.Warn("campaign failed, trying again", "err", err)
 	return nil, pause(ctx, 100*time.Millisecond)
+}
+
+// afterCampaign judges why a campaign failed: worth another try after a pause,
+// or else nil to follow on, or the error that ends the following.
+func afterCampaign(err error) (again bool, _ error) {
+	switch {
+	case errors.Is(err, etcdfence.ErrLeaderExists), errors.Is(err, etcdfence.ErrNotCaughtUp):
+		return false, nil
+	case errors.Is(err, etcdfence.ErrDiverged):
+		return false, fmt.Errorf("%w: %w", errReload, err)
+	case final(err):
+		return false, err
+	}
+	return true, err
 }
 
 // pause waits for about d.

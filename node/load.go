@@ -38,8 +38,8 @@ func (n *Node) loadData(ctx context.Context) error {
 	}
 }
 
-// final reports errors of loading that time does not cure (DESIGN invariant 11
-// and damage): the node stops and says so.
+// final reports errors that time does not cure (DESIGN invariant 11 and damage):
+// the node stops and says so.
 func final(err error) bool {
 	for _, target := range []error{
 		ErrDataLeft, wal.ErrNewerFormat, wal.ErrCorrupt, wal.ErrChain, wal.ErrGap, wal.ErrEpoch, command.ErrBadEffect,

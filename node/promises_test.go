@@ -272,6 +272,16 @@ func TestHandover(t *testing.T) {
 		}
 		return nil
 	})
+	// A replica that has everything has no lag, however long ago it said so.
+	testenv.Eventually(t, 10*time.Second, "the replica to have everything", func(context.Context) error {
+		peer := talk(t, first)
+		peer.send("INFO replication\r\nQUIT")
+		text, err := io.ReadAll(peer.r)
+		if err != nil || !strings.Contains(string(text), ",lag=0,") || !strings.Contains(string(text), "behind_entries=0") {
+			return fmt.Errorf("%s, %v", text, err)
+		}
+		return nil
+	})
 	if err := first.shard.RequestHandover(t.Context(), etcdfence.Handover{}); err != nil {
 		t.Fatal(err)
 	}

@@ -166,8 +166,8 @@ func (o Outage) Reason() string {
 	switch {
 	case errors.As(o.Err, &op):
 		return op.Error()
-	case errors.Is(o.Err, context.DeadlineExceeded):
-		return "no answer in time"
+	case errors.Is(o.Err, errNoAnswer), errors.Is(o.Err, context.DeadlineExceeded):
+		return errNoAnswer.Error()
 	case errors.As(o.Err, &api):
 		return api.ErrorCode() + ": " + api.ErrorMessage()
 	}

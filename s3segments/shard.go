@@ -37,26 +37,23 @@ func (s *Shard) Store() *Store { return s.store }
 
 // List returns the shard's segments in the order of their keys.
 func (s *Shard) List(ctx context.Context) ([]SegmentInfo, error) {
-	var infos []SegmentInfo
-	err := s.store.List(ctx, segmentsPrefix(s.n), func(o ObjectInfo) error {
-		if info, ok := parseSegment(s.n, o); ok {
-			infos = append(infos, info)
-		} else {
-			s.store.log.Warn("object among the segments has another name than segments have", "object", o.Key)
-		}
-		return nil
-	})
-	return infos, err
+	return list(ctx, s, segmentsPrefix(s.n), parseSegment)
 }
 
 // ListSpills returns the shard's spilled entries in the order of their keys.
 func (s *Shard) ListSpills(ctx context.Context) ([]SpillInfo, error) {
-	var infos []SpillInfo
-	err := s.store.List(ctx, spillsPrefix(s.n), func(o ObjectInfo) error {
-		if info, ok := parseSpill(s.n, o); ok {
+	return list(ctx, s, spillsPrefix(s.n), parseSpill)
+}
+
+// list parses the objects below prefix; one of another name is nobody's and
+// only logged.
+func list[T any](ctx context.Context, s *Shard, prefix string, parse func(int, ObjectInfo) (T, bool)) ([]T, error) {
+	var infos []T
+	err := s.store.List(ctx, prefix, func(o ObjectInfo) error {
+		if info, ok := parse(s.n, o); ok {
 			infos = append(infos, info)
 		} else {
-			s.store.log.Warn("object among the spills has another name than spills have", "object", o.Key)
+			s.store.log.Warn("object has another name than those it is among", "object", o.Key)
 		}
 		return nil
 	})

@@ -284,12 +284,20 @@ func (a *Appender) run(ctx context.Context) {
 // an append's latency; nobody waits when nothing is queued.
 func (a *Appender) gather(ctx context.Context, answered int, latency time.Duration) {
 	a.mu.Lock()
-	want := a.open.units + answered
-	idle := a.open.units == 0 || len(a.full) > 0 || latency < gatherFrom
+	queued, full := a.open.units, len(a.full)
 	a.mu.Unlock()
-	if !idle {
-		a.waitUnits(ctx, want, min(latency/2, gatherMax))
+	if d := gatherFor(queued, full, latency); d > 0 {
+		a.waitUnits(ctx, queued+answered, d)
 	}
+}
+
+// gatherFor is how long to wait for those just answered, with so many units in
+// the open batch and so many full batches behind them.
+func gatherFor(queued, full int, latency time.Duration) time.Duration {
+	if queued == 0 || full > 0 || latency < gatherFrom {
+		return 0
+	}
+	return min(latency/2, gatherMax)
 }
 
 // waitUnits waits until the open batch holds so many units or is full, at most

@@ -116,6 +116,25 @@ func TestUnitIsNeverSplit(t *testing.T) {
 	w.answer <- nil
 }
 
+func TestGatherFor(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		queued, full int
+		latency      time.Duration
+		want         time.Duration
+	}{
+		{"nothing is queued", 0, 0, time.Millisecond, 0},
+		{"a batch is full", 3, 1, time.Millisecond, 0},
+		{"quick appends", 3, 0, gatherFrom - 1, 0},
+		{"slow appends", 3, 0, time.Millisecond, time.Millisecond / 2},
+		{"very slow appends", 3, 0, time.Minute, gatherMax},
+	} {
+		if got := gatherFor(c.queued, c.full, c.latency); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 // Those who were just answered are waited for, as long as there is something to
 // append anyway, and not a moment longer than it takes them to come.
 func TestGather(t *testing.T) {
@@ -124,7 +143,6 @@ func TestGather(t *testing.T) {
 	defer a.Close()
 	add(t, a, "SET", "in flight", "1")
 	<-w.began
-	a.gather(t.Context(), 5, time.Hour) // nothing is queued: it returns at once
 	add(t, a, "SET", "queued", "1")
 	done := make(chan struct{})
 	go func() {

@@ -114,6 +114,9 @@ func TestObjectStorageAway(t *testing.T) {
 	if limit := int64(2 << 20); head > limit {
 		t.Errorf("the head has %d bytes, its limit is %d", head, limit)
 	}
+	if log := c.waitPrimary("").proc.Log(); !strings.Contains(log, "more than half full") {
+		t.Error("nobody was warned when the head was half full")
+	}
 	// A failover while the head is full must work, or nobody could ever seal it.
 	old := c.waitPrimary("")
 	old.proc.Kill()
