@@ -133,13 +133,27 @@ func (e *Etcd) memberReady(i int, timeout time.Duration) error {
 		if err := m.proc.exited(); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		if _, err := cli.Get(ctx, "ready"); err != nil {
-			return fmt.Errorf("member m%d does not answer: %w", i, err)
-		}
-		return nil
+		return pingMember(ctx, cli, i)
 	})
+}
+
+func pingMember(ctx context.Context, cli *clientv3.Client, i int) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if _, err := cli.Get(ctx, "ready"); err != nil {
+		return fmt.Errorf("member m%d does not answer: %w", i, err)
+	}
+	return nil
+}
+
+// Ping returns nil when member i answers a linearizable read.
+func (e *Etcd) Ping(ctx context.Context, i int) error {
+	cli, err := dialEtcd(e.members[i].url)
+	if err != nil {
+		return err
+	}
+	defer cli.Close()
+	return pingMember(ctx, cli, i)
 }
 
 func dialEtcd(urls ...string) (*clientv3.Client, error) {
@@ -190,13 +204,14 @@ func (e *Etcd) Leader() int {
 	leader := -1
 	Eventually(e.t, etcdReady, "etcd has a leader", func(ctx context.Context) error {
 		var err error
-		leader, err = e.findLeader(ctx)
+		leader, err = e.FindLeader(ctx)
 		return err
 	})
 	return leader
 }
 
-func (e *Etcd) findLeader(ctx context.Context) (int, error) {
+// FindLeader is Leader by one look: an error when there is none at present.
+func (e *Etcd) FindLeader(ctx context.Context) (int, error) {
 	votes := make(map[uint64]int)
 	index := make(map[uint64]int)
 	var last error

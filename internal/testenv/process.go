@@ -129,14 +129,19 @@ func (p *Process) Done() <-chan struct{} { return p.current().done }
 
 // Running tells whether the process has been started and has not ended. A
 // stopped process runs.
-func (p *Process) Running() bool {
+func (p *Process) Running() bool { return p.current().running() }
+
+func (r *run) running() bool {
 	select {
-	case <-p.Done():
+	case <-r.done:
 		return false
 	default:
 		return true
 	}
 }
+
+// LogPath returns the file that Log reads.
+func (p *Process) LogPath() string { return p.log }
 
 // Log returns all the process has written, over all its starts.
 func (p *Process) Log() string {
@@ -211,16 +216,38 @@ func (p *Process) Restart() {
 // RestartWith is Restart with other arguments.
 func (p *Process) RestartWith(args []string) {
 	p.t.Helper()
-	if p.Running() {
-		p.t.Fatalf("restart %s: it still runs", p.cmd.Name)
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.run.running() {
+		p.t.Fatalf("restart %s: it still runs", p.cmd.Name)
+	}
+	if err := p.relaunch(args); err != nil {
+		p.t.Fatalf("%v", err)
+	}
+}
+
+// Revive makes the process run whatever was done to it: lets it go on when it
+// was stopped, starts it again when it has ended. It does not fail the test.
+func (p *Process) Revive() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.run.running() {
+		return p.relaunch(p.run.cmd.Args[1:])
+	}
+	if err := p.run.cmd.Process.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("let %s go on: %w", p.cmd.Name, err)
+	}
+	return nil
+}
+
+// relaunch needs mu.
+func (p *Process) relaunch(args []string) error {
 	r, err := p.launch(args)
 	if err != nil {
-		p.t.Fatalf("restart %s: %v", p.cmd.Name, err)
+		return fmt.Errorf("restart %s: %w", p.cmd.Name, err)
 	}
 	p.run = r
+	return nil
 }
 
 // CPU returns the processor time, user and system, that the newest start has

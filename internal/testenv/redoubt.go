@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -13,31 +14,41 @@ import (
 // with Forbid: RedoubtForbid.
 func Redoubt(t TB) string {
 	t.Helper()
+	return RedoubtWithTags(t)
+}
+
+// RedoubtWithTags is Redoubt built with these build tags, beside the other one.
+func RedoubtWithTags(t TB, tags ...string) string {
+	t.Helper()
 	built.Lock()
 	defer built.Unlock()
-	if built.path == "" {
-		built.path = buildRedoubt(t)
+	kind := "test"
+	if raceEnabled {
+		kind = "race"
 	}
-	return built.path
+	kind = strings.Join(append([]string{kind}, tags...), "-")
+	if built.paths[kind] == "" {
+		built.paths[kind] = buildRedoubt(t, kind, tags)
+	}
+	return built.paths[kind]
 }
 
 // RedoubtForbid is what no redoubt process may print.
 var RedoubtForbid = []string{"DATA RACE", "panic:", "fatal error:"}
 
-var built struct {
+var built = struct {
 	sync.Mutex
-	path string
-}
+	paths map[string]string // by kind
+}{paths: make(map[string]string)}
 
 // buildRedoubt builds below bin/, under a lock: several packages' tests may want
 // the binary at once. A build of an unchanged tree is nearly free.
-func buildRedoubt(t TB) string {
+func buildRedoubt(t TB, kind string, tags []string) string {
 	t.Helper()
 	root := Root(t)
-	dir := filepath.Join(root, "bin", "test")
-	args := []string{"build", "-buildvcs=false"}
+	dir := filepath.Join(root, "bin", kind)
+	args := []string{"build", "-buildvcs=false", "-tags=" + strings.Join(tags, ",")}
 	if raceEnabled {
-		dir = filepath.Join(root, "bin", "race")
 		args = append(args, "-race")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -34,10 +34,22 @@ func Eventually(t TB, timeout time.Duration, what string, fn func(ctx context.Co
 	}
 }
 
-// await is Eventually without a test to fail.
 func await(timeout time.Duration, fn func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), timeout, fmt.Errorf("not within %v", timeout))
 	defer cancel()
+	return poll(ctx, fn)
+}
+
+// Await is Eventually for whoever has no test to fail: when ctx ends first, it
+// returns why, and fn's last error.
+func Await(ctx context.Context, what string, fn func(ctx context.Context) error) error {
+	if err := poll(ctx, fn); err != nil {
+		return fmt.Errorf("waited until %s: %w", what, err)
+	}
+	return nil
+}
+
+func poll(ctx context.Context, fn func(ctx context.Context) error) error {
 	pause := 2 * time.Millisecond
 	for {
 		err := fn(ctx)
@@ -49,7 +61,7 @@ func await(timeout time.Duration, fn func(ctx context.Context) error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %w", timeout, err)
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		case <-time.After(pause):
 		}
 		pause = min(pause*3/2, 100*time.Millisecond)
