@@ -134,27 +134,13 @@ func numbers(to *[]int) func(string) error {
 }
 
 func run(ctx context.Context, c config, out, progress io.Writer) error {
-	h := &harness{}
-	return h.catch(func() error {
-		if c.dir == "" {
-			c.dir = filepath.Join(testenv.Root(h), "bin")
-		}
-		if err := os.MkdirAll(c.dir, 0o755); err != nil {
-			return err
-		}
-		dir, err := os.MkdirTemp(c.dir, "bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		memory, err := inMemory(dir)
-		if err != nil {
-			return err
-		}
-		if memory {
-			return fmt.Errorf("%s is kept in memory: choose a -dir on a disk", dir)
-		}
-		h.dir = dir
+	dir, err := workDir(c.dir)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	h := testenv.NewProgram("bench", dir)
+	return h.Catch(func() error {
 		if !c.redisOnly && c.redoubt == "" {
 			c.redoubt = testenv.Redoubt(h)
 		}
@@ -163,7 +149,7 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 		single, three := &table{title: "One etcd member"}, &table{title: "Three etcd members"}
 		for _, set := range []struct {
 			name  string
-			run   func(context.Context, *harness, config, *table) error
+			run   func(context.Context, *testenv.Program, config, *table) error
 			table *table
 		}{{setSingle, b.runSingle, single}, {setThree, b.runThree, three}} {
 			if !slices.Contains(c.sets, set.name) {
@@ -178,7 +164,7 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 		if !c.redisOnly {
 			writeGoals(out, goals(single, three))
 		}
-		if h.failed {
+		if h.Failed() {
 			return errors.New("a server misbehaved, see above: the numbers mean nothing")
 		}
 		b.say("done")
@@ -186,17 +172,46 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 	})
 }
 
+// workDir makes a directory for the servers' data below parent, by default the
+// tree's bin/.
+func workDir(parent string) (string, error) {
+	if parent == "" {
+		root, err := testenv.FindRoot()
+		if err != nil {
+			return "", err
+		}
+		parent = filepath.Join(root, "bin")
+	}
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(parent, "bench-")
+	if err != nil {
+		return "", err
+	}
+	memory, err := inMemory(dir)
+	if err == nil && memory {
+		err = fmt.Errorf("%s is kept in memory: choose a -dir on a disk", dir)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, nil
+}
+
 // withServers calls fn and ends all servers that it started. When it failed, they
 // leave the end of their output.
-func (b *bencher) withServers(h *harness, fn func() error) error {
-	defer h.close()
-	err := h.catch(fn)
-	h.failed = h.failed || err != nil
+func (b *bencher) withServers(h *testenv.Program, fn func() error) error {
+	defer h.Close()
+	err := h.Catch(fn)
+	if err != nil {
+		h.Fail()
+	}
 	return err
 }
 
 // runSingle measures the servers whose writes go to one disk once.
-func (b *bencher) runSingle(ctx context.Context, h *harness, c config, t *table) error {
+func (b *bencher) runSingle(ctx context.Context, h *testenv.Program, c config, t *table) error {
 	b.say("starting the servers of one etcd member")
 	servers := []*server{startRedisPlain(h), startRedisAlways(h)}
 	if !c.redisOnly {
@@ -206,7 +221,7 @@ func (b *bencher) runSingle(ctx context.Context, h *harness, c config, t *table)
 }
 
 // runThree measures those whose writes go to three disks.
-func (b *bencher) runThree(ctx context.Context, h *harness, c config, t *table) error {
+func (b *bencher) runThree(ctx context.Context, h *testenv.Program, c config, t *table) error {
 	b.say("starting the servers of three etcd members")
 	etcd := testenv.StartEtcd(h, 3, testenv.EtcdOptions{})
 	servers := []*server{startRedisPlain(h), startRedisAlways(h), startRedisWait(h)}
@@ -220,7 +235,7 @@ func (b *bencher) runThree(ctx context.Context, h *harness, c config, t *table) 
 	return b.runSet(ctx, h, etcd, servers, b.cases(extra...), t)
 }
 
-func (b *bencher) runSet(ctx context.Context, h *harness, etcd *testenv.Etcd, servers []*server, cases []benchCase, t *table) error {
+func (b *bencher) runSet(ctx context.Context, h *testenv.Program, etcd *testenv.Etcd, servers []*server, cases []benchCase, t *table) error {
 	for _, s := range servers {
 		if err := b.fill(ctx, s); err != nil {
 			return err

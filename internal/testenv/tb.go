@@ -78,12 +78,15 @@ func (e *hopelessError) Unwrap() error { return e.err }
 // directory, which under go test is the package's.
 func Root(t TB) string {
 	t.Helper()
-	root, err := findRoot()
+	root, err := FindRoot()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	return root
 }
+
+// FindRoot is Root for whoever has no test to fail.
+func FindRoot() (string, error) { return findRoot() }
 
 var findRoot = sync.OnceValues(func() (string, error) {
 	start, err := os.Getwd()
