@@ -169,7 +169,10 @@ func (c *Client) Exec(write bool, commands ...[]any) Result {
 		}
 		values := make([]any, len(replies))
 		for i, r := range replies {
-			values[i], _ = r.(*redis.Cmd).Result()
+			// err is that of the first command which has one, be it only a nil.
+			if values[i], err = r.(*redis.Cmd).Result(); err != nil && !errors.Is(err, redis.Nil) {
+				return nil, err
+			}
 		}
 		return values, nil
 	})

@@ -3,8 +3,6 @@ package workload
 import (
 	"sync"
 	"time"
-
-	"github.com/anishathalye/porcupine"
 )
 
 // Never is the time of an answer that did not come: the operation may take
@@ -128,36 +126,4 @@ func (a *Answers) Counts() Counts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.counts
-}
-
-// operations is a history by key, of one workload.
-type operations struct {
-	mu    sync.Mutex
-	byKey map[string][]porcupine.Operation
-}
-
-// addRead notes a read; one without an answer tells nothing.
-func (o *operations) addRead(key string, r Result, input, output any) {
-	if r.Outcome == Done || r.Outcome == Aborted {
-		o.addWrite(key, r, input, output)
-	}
-}
-
-// addWrite notes an operation that may have changed key. When its outcome is
-// unknown its output is nil and it may take effect at any later time, or at the
-// end of time, which is as good as never.
-func (o *operations) addWrite(key string, r Result, input, output any) {
-	op := porcupine.Operation{ClientId: r.Process, Input: input, Output: output, Call: r.Call, Return: r.Return}
-	switch r.Outcome {
-	case Refused:
-		return
-	case Unknown:
-		op.Return, op.Output = Never, nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.byKey == nil {
-		o.byKey = map[string][]porcupine.Operation{}
-	}
-	o.byKey[key] = append(o.byKey[key], op)
 }

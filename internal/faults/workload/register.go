@@ -27,7 +27,7 @@ func (w *Registers) Clients() int { return 6 }
 func (w *Registers) Operations() int { return w.ops.count() }
 
 // registerOp is an operation on one register; its output is the value read, ""
-// for none, or for SETNX whether it was set.
+// for none, for setnx whether it was set, for cas whether EXEC ran.
 type registerOp struct {
 	kind  string // get, set, setnx, getset, cas
 	value string // written
@@ -38,55 +38,57 @@ type registerOp struct {
 func (w *Registers) Run(ctx context.Context, n int, c *Client) {
 	for i := 0; c.Connect(ctx) && c.Think(ctx); i++ {
 		key := w.env.key(w.Name(), w.env.generation(), "-", c.Rand.IntN(3))
-		op := registerOp{kind: "get", value: fmt.Sprintf("%d.%d", n, i)}
+		value := fmt.Sprintf("%d.%d", n, i)
 		switch p := c.Rand.IntN(100); {
-		case p < 45:
-			w.record(key, c.Read("GET", key), op)
+		case p < 45 || w.ops.crowded(key):
+			w.get(c, key)
 		case p < 70:
-			op.kind = "set"
-			w.record(key, c.Write("SET", key, op.value), op)
+			r := c.Write("SET", key, value)
+			w.env.reportError(w.Name(), r, "SET", key, value)
+			w.ops.addWrite(key, r, registerOp{kind: "set", value: value}, "")
 		case p < 78:
-			op.kind = "setnx"
-			w.record(key, c.Write("SETNX", key, op.value), op)
+			r := c.Write("SETNX", key, value)
+			w.env.reportError(w.Name(), r, "SETNX", key, value)
+			w.ops.addWrite(key, r, registerOp{kind: "setnx", value: value}, r.Int() == 1)
 		case p < 88:
-			op.kind = "getset"
-			w.record(key, c.Write("GETSET", key, op.value), op)
+			r := c.Write("GETSET", key, value)
+			w.env.reportError(w.Name(), r, "GETSET", key, value)
+			w.ops.addWrite(key, r, registerOp{kind: "getset", value: value}, r.String())
 		default:
-			w.compareAndSet(c, key, op.value)
+			w.compareAndSet(c, key, value)
 		}
 	}
 }
 
-func (w *Registers) record(key string, r Result, op registerOp) {
-	switch {
-	case r.Err != nil && r.Outcome == Done:
-		w.env.Report(w.Name(), "%s %s was answered with %v", op.kind, key, r.Err)
-	case op.kind == "setnx":
-		w.ops.addWrite(key, r, op, r.Int() == 1)
-	case op.kind == "get":
-		w.ops.addRead(key, r, op, r.String())
-	default:
-		w.ops.addWrite(key, r, op, r.String())
-	}
+func (w *Registers) get(c *Client, key string) Result {
+	r := c.Read("GET", key)
+	w.env.reportError(w.Name(), r, "GET", key)
+	w.ops.addRead(key, r, registerOp{kind: "get"}, r.String())
+	return r
 }
 
 // compareAndSet replaces what it reads unless somebody else writes meanwhile.
 func (w *Registers) compareAndSet(c *Client, key, value string) {
-	if r := c.Read("WATCH", key); r.Outcome != Done {
+	r := c.Read("WATCH", key)
+	w.env.reportError(w.Name(), r, "WATCH", key)
+	if r.Outcome != Done {
 		return
 	}
-	read := c.Read("GET", key)
-	w.record(key, read, registerOp{kind: "get"})
+	read := w.get(c, key)
 	if read.Outcome != Done {
 		return
 	}
-	op := registerOp{kind: "cas", value: value, old: read.String()}
-	r := c.Exec(true, Cmd("SET", key, value))
-	w.ops.addWrite(key, r, op, r.Outcome == Done)
+	r = c.Exec(true, Cmd("SET", key, value))
+	w.env.reportError(w.Name(), r, "MULTI SET", key, value, "EXEC")
+	w.ops.addWrite(key, r, registerOp{kind: "cas", value: value, old: read.String()}, r.Outcome == Done)
 }
 
 // Check judges every register on its own.
-func (w *Registers) Check(ctx context.Context, _ *Client) error {
+func (w *Registers) Check(ctx context.Context, c *Client) error {
+	err := w.ops.readBack(ctx, c, func(key string) Result { return w.get(c, key) })
+	if err != nil {
+		return err
+	}
 	return w.ops.checkKeys(ctx, w.env, w.Name(), registerModel)
 }
 
@@ -96,25 +98,24 @@ var registerModel = porcupine.Model{
 	Init: func() any { return "" },
 	Step: func(state, input, output any) (bool, any) {
 		value, op := state.(string), input.(registerOp)
-		next := value
 		switch op.kind {
 		case "set":
 			return true, op.value
 		case "setnx":
 			if value == "" {
-				next = op.value
+				return output == nil || output.(bool), op.value
 			}
-			return output == nil || output.(bool) == (value == ""), next
+			return output == nil || !output.(bool), value
 		case "getset":
 			return output == nil || output.(string) == value, op.value
 		case "cas":
-			if value == op.old {
-				next = op.value
-			}
 			if output != nil && !output.(bool) {
 				return true, value // WATCH may give a false alarm, but must not miss a change
 			}
-			return output == nil || value == op.old, next
+			if value == op.old {
+				return true, op.value
+			}
+			return output == nil, value
 		}
 		return output.(string) == value, value
 	},

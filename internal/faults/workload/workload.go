@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 )
@@ -71,6 +72,16 @@ func (e *Env) NewReplicaClient(t Target) *Client {
 // Report adds a violation found now.
 func (e *Env) Report(workload, format string, args ...any) {
 	e.Add(Violation{At: e.Clock.Now(), Workload: workload, What: fmt.Sprintf(format, args...)})
+}
+
+// reportError adds a violation when the server answered command with an error
+// that it had no reason for, and tells whether it did.
+func (e *Env) reportError(workload string, r Result, command ...any) bool {
+	if r.Outcome != Done || r.Err == nil {
+		return false
+	}
+	e.Report(workload, "%s was answered with %v", strings.TrimSpace(fmt.Sprintln(command...)), r.Err)
+	return true
 }
 
 // Run runs all clients of the workloads until ctx ends and all of them have
