@@ -41,6 +41,36 @@ func TestKillAndRestart(t *testing.T) {
 	Eventually(t, 10*time.Second, "the second output in the same log", logCount(p, "started", 2))
 }
 
+func TestRevive(t *testing.T) {
+	p := Start(t, Command{Name: "cat", Path: "/bin/sh", Args: []string{"-c", "echo started; exec sleep 1000"}})
+	Eventually(t, 10*time.Second, "the first output", logCount(p, "started", 1))
+	pid := p.PID()
+	revive := func() {
+		t.Helper()
+		if err := p.Revive(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revive()
+	if p.PID() != pid {
+		t.Fatal("a running process was started again")
+	}
+	p.Stop()
+	revive()
+	Eventually(t, 10*time.Second, "the process goes on", func(context.Context) error {
+		if stopped(pid) == nil {
+			return errors.New("stopped")
+		}
+		return nil
+	})
+	p.Kill()
+	revive()
+	if p.PID() == pid || !p.Running() {
+		t.Fatalf("pid %d after %d, running %v", p.PID(), pid, p.Running())
+	}
+	Eventually(t, 10*time.Second, "the second output", logCount(p, "started", 2))
+}
+
 func logCount(p *Process, word string, want int) func(context.Context) error {
 	return func(context.Context) error {
 		if got := strings.Count(p.Log(), word); got != want {
