@@ -17,6 +17,13 @@ const (
 	lookAround   = 20 * time.Millisecond
 )
 
+// What go-redis would log is in the Results.
+func init() { redis.SetLogger(silent{}) }
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
 // Outcome is what is known of an operation.
 type Outcome int
 
@@ -147,6 +154,17 @@ func (c *Client) Write(args ...any) Result { return c.call(true, args) }
 
 // Read sends a command that does not.
 func (c *Client) Read(args ...any) Result { return c.call(false, args) }
+
+// Ask repeats a command that may be repeated, such as a read, until a server has
+// answered it. Its error is the server's, or ctx's when that has ended first.
+func (c *Client) Ask(ctx context.Context, args ...any) (Result, error) {
+	for c.Connect(ctx) && c.Think(ctx) {
+		if r := c.Read(args...); r.Outcome == Done {
+			return r, r.Err
+		}
+	}
+	return Result{}, ctx.Err()
+}
 
 func (c *Client) call(write bool, args []any) Result {
 	r := c.do(write, func(ctx context.Context) (any, error) { return c.conn.Do(ctx, args...).Result() })
