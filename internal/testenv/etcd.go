@@ -232,6 +232,21 @@ func (e *Etcd) FindLeader(ctx context.Context) (int, error) {
 	return -1, fmt.Errorf("no leader with a majority among %d members (%v)", len(e.members), last)
 }
 
+// Followers returns the members other than FindLeader's.
+func (e *Etcd) Followers(ctx context.Context) ([]int, error) {
+	leader, err := e.FindLeader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for i := range e.members {
+		if i != leader {
+			all = append(all, i)
+		}
+	}
+	return all, nil
+}
+
 func memberStatus(ctx context.Context, url string) (*clientv3.StatusResponse, error) {
 	cli, err := dialEtcd(url)
 	if err != nil {

@@ -22,6 +22,8 @@ type link struct {
 	cancel context.CancelFunc
 	ends   [2]*net.TCPConn // Up's source, Down's source
 	writes [2]sync.Mutex   // held while writing, by flow
+	gone   chan struct{}   // closed when the client has ended and the target must not know
+	upDone chan struct{}   // closed when the flow Up has passed on all and its end
 }
 
 // chunk is a piece of a flow on its way.
@@ -58,7 +60,10 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	p.mu.Unlock()
 }
 
-var errCut = errors.New("testenv: proxy is cut")
+var (
+	errCut  = errors.New("testenv: proxy is cut")
+	errGone = errors.New("testenv: the client is gone")
+)
 
 func (p *Proxy) connect(client *net.TCPConn) (*link, error) {
 	p.mu.Lock()
@@ -72,7 +77,10 @@ func (p *Proxy) connect(client *net.TCPConn) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{ends: [2]*net.TCPConn{Up: client, Down: server.(*net.TCPConn)}}
+	l := &link{
+		ends: [2]*net.TCPConn{Up: client, Down: server.(*net.TCPConn)},
+		gone: make(chan struct{}), upDone: make(chan struct{}),
+	}
 	l.ctx, l.cancel = context.WithCancel(p.ctx)
 
 	p.mu.Lock()
@@ -91,26 +99,65 @@ func (p *Proxy) connect(client *net.TCPConn) (*link, error) {
 func (p *Proxy) forward(l *link, dir Direction) {
 	queue := make(chan chunk, chunksQueued)
 	var reader sync.WaitGroup
+	var end error
 	reader.Go(func() {
 		defer close(queue)
-		p.read(l, dir, queue)
+		end = p.read(l, dir, queue)
 	})
 	for c := range queue {
 		n := int64(len(c.b))
 		if err := p.deliver(l, dir, c); err != nil {
-			l.reset()
+			p.failed(l, dir)
 		}
 		p.held[dir].Add(-n)
 	}
 	reader.Wait()
-	if l.ctx.Err() == nil {
-		if err := l.sink(dir).CloseWrite(); err != nil {
-			l.reset()
-		}
+	if dir == Up {
+		defer close(l.upDone)
+		p.mayEnd(l)
+	}
+	if l.ctx.Err() != nil {
+		return
+	}
+	if end != io.EOF {
+		l.reset()
+	} else if err := l.sink(dir).CloseWrite(); err != nil {
+		p.failed(l, dir)
 	}
 }
 
-func (p *Proxy) read(l *link, dir Direction, queue chan<- chunk) {
+// failed resets the link because a flow's sink takes no more: at once, but when
+// that is a client and the target must not know, not before it may.
+func (p *Proxy) failed(l *link, dir Direction) {
+	if dir == Down && p.holdsEnds() {
+		p.mayEnd(l)
+		select { // the client's last bytes go first
+		case <-l.upDone:
+		case <-l.ctx.Done():
+		}
+	}
+	l.reset()
+}
+
+// mayEnd returns once the target may learn that the client's connection has ended.
+func (p *Proxy) mayEnd(l *link) {
+	p.mu.Lock()
+	gate := p.ends
+	p.mu.Unlock()
+	select {
+	case <-gate:
+	case <-l.ctx.Done():
+	}
+}
+
+func (p *Proxy) holdsEnds() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !isOpen(p.ends)
+}
+
+// read queues what comes from a flow's source until that ends, and returns how.
+func (p *Proxy) read(l *link, dir Direction, queue chan<- chunk) error {
 	for {
 		b := make([]byte, chunkSize)
 		n, err := l.ends[dir].Read(b)
@@ -121,16 +168,19 @@ func (p *Proxy) read(l *link, dir Direction, queue chan<- chunk) {
 			p.mu.Unlock()
 			queue <- chunk{b[:n], due} // forward drains the queue to its end
 		}
-		if err != nil {
-			if err != io.EOF {
-				l.reset()
-			}
-			return
+		if err == nil {
+			continue
 		}
+		if dir == Up && p.holdsEnds() {
+			close(l.gone)
+		} else if err != io.EOF {
+			l.reset() // what is on its way is lost
+		}
+		return err
 	}
 }
 
-// deliver writes c when it is due and its flow is open.
+// deliver writes c when it is due and its flow is open, at the flow's pace.
 func (p *Proxy) deliver(l *link, dir Direction, c chunk) error {
 	if wait := time.Until(c.due); wait > 0 {
 		timer := time.NewTimer(wait)
@@ -142,21 +192,44 @@ func (p *Proxy) deliver(l *link, dir Direction, c chunk) error {
 		}
 	}
 	for len(c.b) > 0 {
-		p.mu.Lock()
-		gate := p.flows[dir].open
-		p.mu.Unlock()
-		select {
-		case <-gate:
-		case <-l.ctx.Done():
-			return l.ctx.Err()
+		if err := p.passable(l, dir); err != nil {
+			return err
 		}
-		n, err := p.writeIfOpen(l, dir, c.b)
+		share, err := p.takeTurn(l, dir, len(c.b))
+		if err != nil {
+			return err
+		}
+		n, err := p.writeIfOpen(l, dir, c.b[:share])
 		c.b = c.b[n:]
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 	}
 	return nil
+}
+
+// passable waits until a flow is open. To a client that is gone it never is.
+func (p *Proxy) passable(l *link, dir Direction) error {
+	gone := l.gone
+	if dir == Up {
+		gone = nil
+	}
+	select {
+	case <-gone:
+		return errGone
+	default:
+	}
+	p.mu.Lock()
+	gate := p.flows[dir].open
+	p.mu.Unlock()
+	select {
+	case <-gate:
+		return nil
+	case <-gone:
+		return errGone
+	case <-l.ctx.Done():
+		return l.ctx.Err()
+	}
 }
 
 // writeIfOpen looks at the gate and writes as one step for interruptWrite.

@@ -31,12 +31,14 @@ type Proxy struct {
 	cut    bool
 	links  map[*link]struct{}
 	flows  [2]flowFault
+	ends   chan struct{} // closed while ends of clients' connections are passed on
 	held   [2]atomic.Int64
 }
 
 type flowFault struct {
 	delay time.Duration
 	open  chan struct{} // closed while bytes may pass
+	pace  pace
 }
 
 // NewProxy starts a proxy of target, a host:port, on a free port of 127.0.0.1.
@@ -46,7 +48,10 @@ func NewProxy(t TB, target string) *Proxy {
 	if err != nil {
 		t.Fatalf("start proxy of %s: %v", target, err)
 	}
-	p := &Proxy{ln: ln, target: target, links: make(map[*link]struct{})}
+	p := &Proxy{ln: ln, target: target, links: make(map[*link]struct{}), ends: make(chan struct{})}
+	for dir := range p.flows {
+		p.flows[dir] = flowFault{open: make(chan struct{}), pace: newPace()}
+	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.Heal()
 	p.wg.Go(p.accept)
@@ -90,14 +95,20 @@ func (p *Proxy) Delay(dir Direction, d time.Duration) {
 	p.flows[dir].delay = d
 }
 
+// Throttle lets no more than so many bytes a second through one flow, over all
+// links together, as a slow line would; 0 is without limit.
+func (p *Proxy) Throttle(dir Direction, bytesPerSecond int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flows[dir].pace.set(bytesPerSecond)
+}
+
 // Blackhole stops one flow. Once it has returned not a byte passes, while
-// connections stay open, as if a network dropped every packet; after Heal the
-// bytes arrive, as TCP would have repeated them.
+// connections stay open, as if a network dropped every packet; after Open or Heal
+// the bytes arrive, as TCP would have repeated them.
 func (p *Proxy) Blackhole(dir Direction) {
 	p.mu.Lock()
-	if isOpen(p.flows[dir].open) {
-		p.flows[dir].open = make(chan struct{})
-	}
+	shut(&p.flows[dir].open)
 	links := make([]*link, 0, len(p.links))
 	for l := range p.links {
 		links = append(links, l)
@@ -108,20 +119,37 @@ func (p *Proxy) Blackhole(dir Direction) {
 	}
 }
 
-// Heal ends Cut, Delay and Blackhole.
+// Open ends Blackhole of one flow.
+func (p *Proxy) Open(dir Direction) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	open(p.flows[dir].open)
+}
+
+// HoldEnds keeps from the target that a client's connection has ended, in
+// whichever way, as when the client's host loses power and so never says it.
+// Bytes of the client's that the proxy has received, and holds because of
+// Blackhole, Delay or Throttle, still reach the target: the last packets of a host
+// may arrive long after it has died. The target sees the end after Heal, or a
+// reset after Reset.
+func (p *Proxy) HoldEnds() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	shut(&p.ends)
+}
+
+// Heal ends Cut, Delay, Throttle, Blackhole and HoldEnds.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = false
-	for i := range p.flows {
-		p.flows[i].delay = 0
-		if p.flows[i].open == nil {
-			p.flows[i].open = make(chan struct{})
-		}
-		if !isOpen(p.flows[i].open) {
-			close(p.flows[i].open)
-		}
+	for dir := range p.flows {
+		f := &p.flows[dir]
+		f.delay = 0
+		f.pace.set(0)
+		open(f.open)
 	}
+	open(p.ends)
 }
 
 // Held returns how many bytes of one flow the proxy has received and not passed
@@ -142,6 +170,20 @@ func (p *Proxy) close() {
 	p.ln.Close()
 	p.Reset()
 	p.wg.Wait()
+}
+
+// open, shut and isOpen work a gate: a channel that is closed while the gate is
+// open. The proxy's mutex must be held for the first two.
+func open(gate chan struct{}) {
+	if !isOpen(gate) {
+		close(gate)
+	}
+}
+
+func shut(gate *chan struct{}) {
+	if isOpen(*gate) {
+		*gate = make(chan struct{})
+	}
 }
 
 func isOpen(gate chan struct{}) bool {

@@ -90,6 +90,15 @@ func held(p *Proxy, dir Direction, want int64) func(context.Context) error {
 	}
 }
 
+func links(p *Proxy, want int) func(context.Context) error {
+	return func(context.Context) error {
+		if got := p.Links(); got != want {
+			return fmt.Errorf("%d links, want %d", got, want)
+		}
+		return nil
+	}
+}
+
 func TestProxyForwards(t *testing.T) {
 	p := NewProxy(t, echoServer(t))
 	conn := dial(t, p.Addr())
@@ -104,17 +113,22 @@ func TestProxyForwards(t *testing.T) {
 	if err != nil || !bytes.Equal(got, big) {
 		t.Fatalf("%d bytes came back, %v; want the %d sent", len(got), err, len(big))
 	}
-	Eventually(t, 10*time.Second, "the link ends with its connections", func(context.Context) error {
-		if n := p.Links(); n != 0 {
-			return fmt.Errorf("%d links", n)
-		}
-		return nil
-	})
+	Eventually(t, 10*time.Second, "the link ends with its connections", links(p, 0))
 }
 
-func TestProxyBlackholeAndHeal(t *testing.T) {
-	for _, dir := range []Direction{Up, Down} {
-		t.Run(map[Direction]string{Up: "up", Down: "down"}[dir], func(t *testing.T) {
+func TestProxyBlackhole(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		dir  Direction
+		end  func(*Proxy)
+	}{
+		{"up, healed", Up, (*Proxy).Heal},
+		{"down, healed", Down, (*Proxy).Heal},
+		{"up, opened", Up, func(p *Proxy) { p.Open(Up) }},
+		{"down, opened", Down, func(p *Proxy) { p.Open(Down) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := c.dir
 			p := NewProxy(t, echoServer(t))
 			conn := dial(t, p.Addr())
 			send(t, conn, "before")
@@ -131,7 +145,11 @@ func TestProxyBlackholeAndHeal(t *testing.T) {
 			if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
-			p.Heal()
+			p.Open(1 - dir)
+			if got := p.Held(dir); got != int64(len("swallowed")) {
+				t.Fatalf("%d bytes held after the other flow was opened", got)
+			}
+			c.end(p)
 			receive(t, conn, "swallowed")
 		})
 	}

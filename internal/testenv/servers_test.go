@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -28,6 +30,10 @@ func TestEtcdSurvivesItsLeader(t *testing.T) {
 	etcdPut(t, cli, "k", "before")
 
 	first := e.Leader()
+	followers, err := e.Followers(t.Context())
+	if err != nil || len(followers) != 2 || slices.Contains(followers, first) {
+		t.Errorf("followers %v, %v with m%d as leader", followers, err, first)
+	}
 	e.Kill(first)
 	etcdPut(t, cli, "k", "without the leader")
 	second := e.Leader()
@@ -78,6 +84,41 @@ func TestEtcdBehindProxy(t *testing.T) {
 	p.Reset()
 	if err := <-put; err == nil {
 		t.Error("the put succeeded though its answer was lost")
+	}
+}
+
+func TestEtcdNoSpace(t *testing.T) {
+	e := StartEtcd(t, 1, EtcdOptions{})
+	cli := e.Client(t)
+	etcdPut(t, cli, "k", "before")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := e.RaiseNoSpace(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := e.Alarms(ctx); err != nil || len(all) != 1 || !strings.HasPrefix(all[0], "NOSPACE of member ") {
+		t.Errorf("alarms %q, %v", all, err)
+	}
+	if _, err := cli.Put(ctx, "k", "refused"); !errors.Is(err, rpctypes.ErrNoSpace) {
+		t.Errorf("put while out of space: %v", err)
+	}
+	if resp, err := cli.Get(ctx, "k"); err != nil || string(resp.Kvs[0].Value) != "before" {
+		t.Errorf("read while out of space: %v, %v", resp, err)
+	}
+	for range 2 { // a second time is harmless
+		if err := e.DisarmAlarms(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := e.Alarms(ctx); err != nil || len(all) != 0 {
+		t.Errorf("alarms %q, %v after all were disarmed", all, err)
+	}
+	if _, err := cli.Put(ctx, "k", "after"); err != nil {
+		t.Errorf("put with space again: %v", err)
+	}
+	e.Kill(0)
+	if err := e.RaiseNoSpace(ctx); err == nil || !strings.Contains(err.Error(), "raise the NOSPACE alarm: member m0: ") {
+		t.Errorf("with nobody there: %v", err)
 	}
 }
 
