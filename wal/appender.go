@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/redoubtdb/redoubt/internal/broken"
 )
 
 // Writer makes entries durable. etcdfence.Term is the one for production.
@@ -108,6 +110,9 @@ func NewAppender(w Writer, epoch int64, tail Position, cfg AppenderConfig) *Appe
 // bytes are copied. Add never blocks: callers bound the queue with WaitRoom
 // before they execute. Once the Appender has ended, Add returns the reason.
 func (a *Appender) Add(u *Unit) (uint64, error) {
+	if broken.Is(broken.SplitTransaction) && u.Len() > 1 {
+		return a.addSplit(u)
+	}
 	size := u.Size()
 	if size > MaxPayload {
 		return 0, fmt.Errorf("%w: %d bytes of at most %d", ErrTooLarge, size, MaxPayload)
@@ -327,7 +332,8 @@ func (a *Appender) take() *batch {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.full) == 0 {
-		if a.open.units == 0 || a.err != nil {
+		ended := a.err != nil && !broken.Is(broken.PlainAppend)
+		if a.open.units == 0 || ended {
 			return nil
 		}
 		a.closeBatch()

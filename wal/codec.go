@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 
 	"github.com/golang/snappy"
+
+	"github.com/redoubtdb/redoubt/internal/broken"
 )
 
 const (
@@ -83,6 +85,9 @@ func Decode(b []byte) (*Entry, error) {
 		return nil, fmt.Errorf("%w: no entry starts here", ErrCorrupt)
 	}
 	if b[3] > formatVersion {
+		if broken.Is(broken.NewerFormat) && len(b) >= headerSize {
+			return asEmpty(b), nil
+		}
 		return nil, fmt.Errorf("%w: entry format %d, this version reads up to %d", ErrNewerFormat, b[3], formatVersion)
 	}
 	if b[3] == 0 || len(b) < headerSize+trailerSize {
