@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/broken"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -45,7 +46,16 @@ func (s *Shard) grant(ctx context.Context, ttl time.Duration) (lease, error) {
 	if err != nil {
 		return lease{}, fmt.Errorf("grant lease: %w", err)
 	}
-	return lease{id: resp.ID, ttl: time.Duration(resp.TTL) * time.Second, sent: sent}, nil
+	return lease{id: resp.ID, ttl: time.Duration(resp.TTL) * time.Second, sent: s.countFrom(sent)}, nil
+}
+
+// countFrom is the instant that a granted or renewed lease is counted from: when
+// it was asked for, which etcd's own count never precedes.
+func (s *Shard) countFrom(asked instant) instant {
+	if broken.Is(broken.LeaseFromAnswer) {
+		return s.clk.read()
+	}
+	return asked
 }
 
 // renew asks once to keep the lease. An answer with TTL 0 means it is gone.

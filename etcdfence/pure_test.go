@@ -160,13 +160,13 @@ func TestJudgeAppend(t *testing.T) {
 		{"fenced, the next leader wrote there", appendAnswer{leaderRev: 120, entry: entryAt(9, 120), sealed: sealed(3, known)}, fencedOff},
 		{"fenced, sealed over", appendAnswer{leaderRev: 120, sealed: sealed(12, 60)}, fencedOff},
 		{"trimmed meanwhile", appendAnswer{leaderRev: ours, sealed: sealed(8, 60)}, askAgain},
-		{"not ours under our epoch", appendAnswer{leaderRev: ours, entry: entryAt(9, 7), sealed: sealed(3, known)}, broken},
-		{"trimmed before it was committed", appendAnswer{leaderRev: ours, sealed: sealed(9, 60)}, broken},
-		{"refused for nothing", appendAnswer{leaderRev: ours, sealed: sealed(3, known)}, broken},
-		{"no sealed pointer", appendAnswer{leaderRev: ours}, broken},
+		{"not ours under our epoch", appendAnswer{leaderRev: ours, entry: entryAt(9, 7), sealed: sealed(3, known)}, impossible},
+		{"trimmed before it was committed", appendAnswer{leaderRev: ours, sealed: sealed(9, 60)}, impossible},
+		{"refused for nothing", appendAnswer{leaderRev: ours, sealed: sealed(3, known)}, impossible},
+		{"no sealed pointer", appendAnswer{leaderRev: ours}, impossible},
 	} {
 		got, err := judgeAppend(e, ours, known, c.a)
-		if got != c.want || (err != nil) != (c.want == broken) {
+		if got != c.want || (err != nil) != (c.want == impossible) {
 			t.Errorf("%s: got %v, %v; want %v", c.name, got, err, c.want)
 		}
 	}
@@ -187,11 +187,11 @@ func TestJudgeTrim(t *testing.T) {
 		{"had gone through, said at another time", trimAnswer{leaderRev: ours, sealed: &sealedAt{later, 60}}, committed},
 		{"fenced", trimAnswer{leaderRev: 0, sealed: &sealedAt{sealedAtPos(at(3, 5)), known}}, fencedOff},
 		{"an earlier trim had gone through", trimAnswer{leaderRev: ours, sealed: &sealedAt{sealedAtPos(at(5, 5)), 60}}, askAgain},
-		{"refused for nothing", trimAnswer{leaderRev: ours, sealed: &sealedAt{sealedAtPos(at(3, 5)), known}}, broken},
-		{"no sealed pointer", trimAnswer{leaderRev: ours}, broken},
+		{"refused for nothing", trimAnswer{leaderRev: ours, sealed: &sealedAt{sealedAtPos(at(3, 5)), known}}, impossible},
+		{"no sealed pointer", trimAnswer{leaderRev: ours}, impossible},
 	} {
 		got, err := judgeTrim(want, ours, known, c.a)
-		if got != c.want || (err != nil) != (c.want == broken) {
+		if got != c.want || (err != nil) != (c.want == impossible) {
 			t.Errorf("%s: got %v, %v; want %v", c.name, got, err, c.want)
 		}
 	}

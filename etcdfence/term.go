@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/wal"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -70,7 +72,7 @@ func (t *Term) Epoch() int64 { return t.epoch }
 // enough for every reply: two loads and a look at the clock. Call it after the
 // command ran and before its reply leaves. Once false it stays false.
 func (t *Term) Valid() bool {
-	if t.deadline.alive(t.s.clk.read()) {
+	if broken.Is(broken.LeaseIgnored) || t.deadline.alive(t.s.clk.read()) {
 		return true
 	}
 	t.lose(ErrLeaseLost)
@@ -127,7 +129,12 @@ func (t *Term) HeadEntries() int {
 }
 
 // HeadLimit is the bound of HeadBytes.
-func (t *Term) HeadLimit() int64 { return t.s.o.HeadLimit }
+func (t *Term) HeadLimit() int64 {
+	if broken.Is(broken.UnboundedHead) {
+		return math.MaxInt64
+	}
+	return t.s.o.HeadLimit
+}
 
 // Resign gives up the shard: from its first moment on Valid is false, then the
 // lease is ended, so that another node may lead at once. Commit what should be
@@ -204,10 +211,10 @@ func (t *Term) keepAlive() {
 		switch {
 		case err == nil:
 			b.reset()
-			sent, ttl = asked, granted
+			sent, ttl = t.s.countFrom(asked), granted
 			t.saw(rev)
-			to := asked.add(ttl - margin(t.s.o.DriftMargin, ttl))
-			if !t.deadline.extend(t.s.clk.read(), to) {
+			to := sent.add(ttl - margin(t.s.o.DriftMargin, ttl))
+			if !t.deadline.extend(t.s.clk.read(), to) && !broken.Is(broken.LeaseIgnored) {
 				t.lose(fmt.Errorf("%w: renewed too late", ErrLeaseLost))
 			}
 		case leaseGone(err):

@@ -45,11 +45,11 @@ func judgeTrim(next Sealed, createRev, sealedRev int64, a trimAnswer) (verdict, 
 	case a.leaderRev != createRev:
 		return fencedOff, nil
 	case a.sealed == nil:
-		return broken, fmt.Errorf("%w: sealed pointer is gone", wal.ErrCorrupt)
+		return impossible, fmt.Errorf("%w: sealed pointer is gone", wal.ErrCorrupt)
 	case a.sealed.rev != sealedRev:
 		return askAgain, nil
 	}
-	return broken, fmt.Errorf("%w: trim to %d refused at the revision it was made for", wal.ErrCorrupt, next.Seq)
+	return impossible, fmt.Errorf("%w: trim to %d refused at the revision it was made for", wal.ErrCorrupt, next.Seq)
 }
 
 // Trim moves the sealed pointer to next and deletes the entries up to it from
@@ -91,7 +91,7 @@ func (t *Term) Trim(ctx context.Context, next Sealed) error {
 				return nil
 			case fencedOff:
 				return t.fenced("trim to %d refused, leader key changed", next.Seq)
-			case broken:
+			case impossible:
 				t.lose(err)
 				return err
 			case askAgain:
