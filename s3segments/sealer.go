@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/wal"
 )
 
@@ -187,6 +188,11 @@ func (s *Sealer) sealOne(ctx context.Context, to uint64, now time.Time) error {
 		s.ready = seg
 	}
 	seg := s.ready
+	if broken.Is(broken.TrimFirst) { // trimming once more, below, changes nothing
+		if err := s.trim(ctx, seg); err != nil {
+			return err
+		}
+	}
 	if !seg.uploaded {
 		if err := s.upload(ctx, seg); err != nil {
 			var damaged *DamagedError
@@ -199,11 +205,19 @@ func (s *Sealer) sealOne(ctx context.Context, to uint64, now time.Time) error {
 		seg.body = nil
 	}
 	// Invariant 8: only now, with the segment durable, may its entries leave etcd.
-	if err := s.head.Trim(ctx, seg.header.End, seg.key, seg.header.Created); err != nil {
-		return fmt.Errorf("trim to entry %d: %w", seg.header.Last(), err)
+	if err := s.trim(ctx, seg); err != nil {
+		return err
 	}
 	s.ready = nil
 	s.advance(seg, to, now)
+	return nil
+}
+
+// trim lets the segment's entries leave etcd.
+func (s *Sealer) trim(ctx context.Context, seg *sealedSegment) error {
+	if err := s.head.Trim(ctx, seg.header.End, seg.key, seg.header.Created); err != nil {
+		return fmt.Errorf("trim to entry %d: %w", seg.header.Last(), err)
+	}
 	return nil
 }
 

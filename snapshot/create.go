@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/s3segments"
 	"github.com/redoubtdb/redoubt/wal"
 )
@@ -170,6 +171,7 @@ func (r *Repo) replayTo(ctx context.Context, src Source, upTo uint64, p *meter) 
 		if err == nil {
 			p.phase(Progress{Phase: PhaseReplay, Shard: src.Shard, TotalEntries: seqRange(st.pos, upTo)})
 			st.applied = func(*wal.Entry) { p.entry() }
+			st.short = broken.Is(broken.ShortSnapshot)
 			err = l.advance(ctx, st, upTo)
 			if err == nil {
 				return st, nil

@@ -20,6 +20,9 @@ type replay struct {
 	entryTime int64 // of the entry at pos, Unix milliseconds
 	from      string
 	applied   func(e *wal.Entry) // told of every entry
+
+	short     bool   // broken.ShortSnapshot: the last effects are left out
+	unapplied []byte // these
 }
 
 func newReplay(c keyspace.Config) *replay {
@@ -38,7 +41,11 @@ func (r *replay) entry(e *wal.Entry) error {
 	}
 	switch e.Kind {
 	case wal.KindEffects:
-		if err := wal.EachUnit(e.Payload, r.apply.Apply); err != nil {
+		payload := e.Payload
+		if r.short {
+			payload, r.unapplied = r.unapplied, payload
+		}
+		if err := wal.EachUnit(payload, r.apply.Apply); err != nil {
 			return fmt.Errorf("apply entry %d: %w", e.Seq, err)
 		}
 	case wal.KindEpochOpened:
