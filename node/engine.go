@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/node/command"
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/wal"
@@ -162,7 +163,7 @@ func (e *engine) waitForAll() {
 // may have read.
 func (e *engine) dependsOn(cmd *command.Command, args [][]byte) uint64 {
 	p := e.primary
-	if p == nil || p.executed <= p.appender.Committed() {
+	if p == nil || p.executed <= p.appender.Committed() || broken.Is(broken.DirtyRead) {
 		return 0
 	}
 	if cmd.Keyspace {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/wal"
 )
 
@@ -36,7 +37,7 @@ func (n *Node) follow(ctx context.Context) (*etcdfence.Term, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case vacant:
-			term, err := n.campaign(ctx)
+			term, err := n.campaign(ctx, f.applied())
 			if term != nil || err != nil {
 				return term, err
 			}
@@ -52,11 +53,11 @@ func (n *Node) follow(ctx context.Context) (*etcdfence.Term, error) {
 	}
 }
 
-// campaign tries to become the primary. Neither a term nor an error: somebody
+// campaign tries to become the primary with the log applied so far. Neither a term nor an error: somebody
 // else was first, or there is more of the log to apply.
-func (n *Node) campaign(ctx context.Context) (*etcdfence.Term, error) {
+func (n *Node) campaign(ctx context.Context, applied wal.Position) (*etcdfence.Term, error) {
 	c := etcdfence.Candidate{NodeID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ}
-	term, err := n.shard.Campaign(ctx, c, n.engine.position())
+	term, err := n.shard.Campaign(ctx, c, applied)
 	if err == nil {
 		return term, nil
 	}
@@ -122,10 +123,26 @@ type follower struct {
 	// told and caughtUp: this Follow has said who leads and has delivered
 	// everything. Before, what the node remembers may be long past.
 	told, caughtUp atomic.Bool
+
+	unread *wal.Entry // only of broken.UnreadTail
+}
+
+// applied is the place in the log that this node has got to.
+func (f *follower) applied() wal.Position {
+	if broken.Is(broken.UnreadTail) && f.unread != nil {
+		return f.unread.Position()
+	}
+	return f.n.engine.position()
 }
 
 // Entry applies one entry.
 func (f *follower) Entry(e *wal.Entry) error {
+	if broken.Is(broken.UnreadTail) {
+		e, f.unread = f.unread, e
+		if e == nil {
+			return nil
+		}
+	}
 	if err := f.n.engine.apply(e); err != nil {
 		return err
 	}
@@ -164,7 +181,12 @@ func (f *follower) reconsider() {
 }
 
 // Sealed hears how far the log is sealed.
-func (f *follower) Sealed(s etcdfence.Sealed) { f.n.sealed.Store(s.Seq) }
+func (f *follower) Sealed(s etcdfence.Sealed) {
+	f.n.sealed.Store(s.Seq)
+	if broken.Is(broken.UnreadTail) && f.unread != nil && f.unread.Seq <= s.Seq {
+		f.Entry(nil) // or a shard at rest would never be caught up with
+	}
+}
 
 func (f *follower) stop() { f.again.Stop() }
 

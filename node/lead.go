@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/wal"
 )
@@ -65,6 +66,9 @@ func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
 
 // openEpoch puts the term's first entry into the log (DESIGN invariant 4).
 func (n *Node) openEpoch(ctx context.Context, term *etcdfence.Term) error {
+	if broken.Is(broken.UnreadTail) {
+		n.engine.skipTo(term.Tail())
+	}
 	e := n.engine.position().Next(wal.KindEpochOpened, term.Epoch(), time.Now().UnixMilli(), []byte(n.cfg.NodeID))
 	if err := term.Append(ctx, e); err != nil {
 		return fmt.Errorf("open epoch %d: %w", term.Epoch(), err)
@@ -124,7 +128,7 @@ func (n *Node) demote(p *tenure) (clean bool) {
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	clean = p.executed == tail.Seq && !p.tainted
+	clean = p.executed == tail.Seq && !p.tainted || broken.Is(broken.KeptDirty)
 	e.primary = nil
 	e.appender.Store(nil)
 	e.role = RoleReplica

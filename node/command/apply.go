@@ -3,7 +3,9 @@ package command
 import (
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/node/resp"
 	"github.com/redoubtdb/redoubt/wal"
@@ -35,6 +37,9 @@ func NewReplayer(t *Table, ks *keyspace.Keyspace, l Listener) *Replayer {
 // before the bad effect stays applied, the keyspace is of no use any more.
 func (r *Replayer) Apply(effects []wal.Effect) error {
 	c := &r.ctx
+	if broken.Is(broken.RelativeExpiry) {
+		c.Now = time.Now().UnixMilli()
+	}
 	for i := range effects {
 		e := &effects[i]
 		cmd, err := r.table.Lookup(e.Args)

@@ -3,6 +3,7 @@ package command
 import (
 	"math"
 
+	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/node/keyspace"
 )
 
@@ -125,8 +126,18 @@ func (c *Ctx) expireKey(key []byte, at int64) {
 		return
 	}
 	c.db().SetExpire(key, at)
-	c.Effect(wordPEXPIREAT, key, c.digits(at))
+	word, when := c.expiry(at, wordPEXPIREAT, wordPEXPIRE)
+	c.Effect(word, key, when)
 	c.Changed(EventGeneric, "expire", key)
+}
+
+// expiry is how an effect says when a key expires, as a Unix time: then it is the
+// same wherever and whenever it is applied.
+func (c *Ctx) expiry(at int64, absolute, relative []byte) (word, when []byte) {
+	if broken.Is(broken.RelativeExpiry) {
+		return relative, c.digits(max(1, at-c.Now))
+	}
+	return absolute, c.digits(at)
 }
 
 // persistKey removes a key's expiry and reports whether it had one.

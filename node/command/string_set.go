@@ -147,7 +147,8 @@ func (c *Ctx) store(key, val []byte, at int64) {
 		c.Changed(EventString, "set", key)
 		return
 	}
-	c.Effect(wordSET, key, val, wordPXAT, c.digits(at))
+	word, when := c.expiry(at, wordPXAT, wordPX)
+	c.Effect(wordSET, key, val, word, when)
 	c.Changed(EventString, "set", key)
 	c.event(EventGeneric, "expire", key)
 }
