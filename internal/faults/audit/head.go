@@ -149,7 +149,7 @@ func (h *head) putSealed(kv *mvccpb.KeyValue, live bool) (all []*finding) {
 			all = append(all, found(checkFence, "the log was trimmed to %d while nobody led the shard", s.Seq))
 		}
 	}
-	if s.Segment != "" && s.Segment != h.sealed.Segment {
+	if s.Segment != "" && kv.ModRevision != h.sealedRev {
 		h.moves = append(h.moves, s)
 	}
 	h.sealed, h.sealedRev = s, kv.ModRevision
