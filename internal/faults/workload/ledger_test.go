@@ -91,54 +91,15 @@ func TestLedger(t *testing.T) {
 // is not accused.
 func TestLedgerBrokenConnections(t *testing.T) {
 	proxy := testenv.NewProxy(t, testenv.StartRedis(t).Addr)
-	proxy.Delay(testenv.Down, 2*time.Millisecond) // most of the time something is in flight
 	env := newEnv(Target{"node-0", proxy.Addr()})
 	w := NewLedger(env)
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				proxy.Reset()
-			case <-stop:
-				return
-			}
-		}
-	}()
+	stop := breakOften(proxy)
 	runFor(t, env, w, 3*time.Second)
-	close(stop)
-	<-stopped
+	stop()
 	expectClean(t, env, w)
-	n := env.Answers.Counts()
-	if n.Unknown < 10 {
+	if n := env.Answers.Counts(); n.Unknown < 10 {
 		t.Errorf("counted %+v: hardly any outcome was unknown", n)
 	}
-	t.Logf("counted %+v", n)
-}
-
-// every calls back for each nth command of a connection that match picks.
-func every(n int, match func(command []string) bool, change func(command []string) []string) lie {
-	return func(said map[string]int, command []string) []string {
-		if !match(command) {
-			return command
-		}
-		said["matched"]++
-		if said["matched"]%n != 0 {
-			return command
-		}
-		return change(command)
-	}
-}
-
-func named(name string) func([]string) bool {
-	return func(command []string) bool { return command[0] == name }
-}
-
-func instead(send ...string) func([]string) []string {
-	return func([]string) []string { return send }
 }
 
 func TestLedgerFinds(t *testing.T) {

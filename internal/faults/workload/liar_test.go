@@ -131,6 +131,28 @@ func (s *liar) close() {
 	s.wg.Wait()
 }
 
+// every changes each nth command of a connection that match picks.
+func every(n int, match func(command []string) bool, change func(command []string) []string) lie {
+	return func(said map[string]int, command []string) []string {
+		if !match(command) {
+			return command
+		}
+		said["matched"]++
+		if said["matched"]%n != 0 {
+			return command
+		}
+		return change(command)
+	}
+}
+
+func named(name string) func([]string) bool {
+	return func(command []string) bool { return command[0] == name }
+}
+
+func instead(send ...string) func([]string) []string {
+	return func([]string) []string { return send }
+}
+
 // Commands whose replies look like another's.
 var (
 	sayOK    = []string{"EVAL", "return redis.status_reply('OK')", "0"}
@@ -216,6 +238,32 @@ func newEnv(targets ...Target) *Env {
 	env := NewEnv(targets, "t:", 1)
 	env.Think = time.Millisecond
 	return env
+}
+
+// breakOften breaks all connections through a proxy many times a second until
+// the function that it returns is called. Answers are delayed, so that most of the
+// time something is in flight.
+func breakOften(proxy *testenv.Proxy) (end func()) {
+	proxy.Delay(testenv.Down, 2*time.Millisecond)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				proxy.Reset()
+			case <-stop:
+				return
+			}
+		}
+	})
+	return func() {
+		close(stop)
+		wg.Wait()
+		proxy.Heal()
+	}
 }
 
 // runFor runs a workload for d, or until it has found something, and judges it.
