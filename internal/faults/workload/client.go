@@ -155,6 +155,15 @@ func (c *Client) Write(args ...any) Result { return c.call(true, args) }
 // Read sends a command that does not.
 func (c *Client) Read(args ...any) Result { return c.call(false, args) }
 
+// Watch sends WATCH. Every node takes it, so that its answer does not tell who is
+// primary.
+func (c *Client) Watch(keys ...any) Result {
+	args := append([]any{"WATCH"}, keys...)
+	r := c.do(func(ctx context.Context) (any, error) { return c.conn.Do(ctx, args...).Result() })
+	c.env.Trace.note(r, args)
+	return r
+}
+
 // Ask repeats a command that may be repeated, such as a read, until a server has
 // answered it. Its error is the server's, or ctx's when that has ended first.
 func (c *Client) Ask(ctx context.Context, args ...any) (Result, error) {
@@ -167,7 +176,8 @@ func (c *Client) Ask(ctx context.Context, args ...any) (Result, error) {
 }
 
 func (c *Client) call(write bool, args []any) Result {
-	r := c.do(write, func(ctx context.Context) (any, error) { return c.conn.Do(ctx, args...).Result() })
+	r := c.do(func(ctx context.Context) (any, error) { return c.conn.Do(ctx, args...).Result() })
+	c.answered(r, write)
 	c.env.Trace.note(r, args)
 	return r
 }
@@ -175,7 +185,7 @@ func (c *Client) call(write bool, args []any) Result {
 // Exec sends MULTI, commands and EXEC at once. Its Value is the list of their
 // replies; the outcome is Aborted when a watched key had changed.
 func (c *Client) Exec(write bool, commands ...[]any) Result {
-	r := c.do(write, func(ctx context.Context) (any, error) {
+	r := c.do(func(ctx context.Context) (any, error) {
 		replies, err := c.conn.TxPipelined(ctx, func(p redis.Pipeliner) error {
 			for _, args := range commands {
 				p.Do(ctx, args...)
@@ -194,8 +204,16 @@ func (c *Client) Exec(write bool, commands ...[]any) Result {
 		}
 		return values, nil
 	})
+	c.answered(r, write)
 	c.env.Trace.note(r, []any{"MULTI", commands, "EXEC"})
 	return r
+}
+
+// answered notes an operation that only a primary does.
+func (c *Client) answered(r Result, write bool) {
+	if c.only == nil {
+		c.env.Answers.add(r, write)
+	}
 }
 
 // Cmd is one command of an Exec.
@@ -203,7 +221,7 @@ func Cmd(args ...any) []any { return args }
 
 // do runs one operation. It is not bound to the round's context: what was sent
 // when the round ends is still answered and recorded.
-func (c *Client) do(write bool, op func(context.Context) (any, error)) Result {
+func (c *Client) do(op func(context.Context) (any, error)) Result {
 	ctx := context.Background()
 	r := Result{Process: c.process, Node: c.target().ID, Call: c.env.Clock.Now()}
 	if c.conn == nil {
@@ -219,9 +237,6 @@ func (c *Client) do(write bool, op func(context.Context) (any, error)) Result {
 	case Unknown:
 		c.leave()
 		c.process = c.env.newProcess()
-	}
-	if c.only == nil {
-		c.env.Answers.add(r, write)
 	}
 	return r
 }

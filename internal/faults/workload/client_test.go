@@ -100,12 +100,12 @@ func TestUnknown(t *testing.T) {
 func TestAborted(t *testing.T) {
 	server := testenv.StartRedis(t)
 	c, other := connected(t, server.Addr), connected(t, server.Addr)
-	expect(t, c.Read("WATCH", "k"), Done, "OK")
+	expect(t, c.Watch("k"), Done, "OK")
 	expect(t, other.Write("SET", "k", "theirs"), Done, "OK")
 	expect(t, c.Exec(true, Cmd("SET", "k", "mine")), Aborted, nil)
 	expect(t, c.Read("GET", "k"), Done, "theirs")
 
-	expect(t, c.Read("WATCH", "k"), Done, "OK")
+	expect(t, c.Watch("k"), Done, "OK")
 	if r := c.Exec(true, Cmd("SET", "k", "mine"), Cmd("GET", "k"), Cmd("GET", "none")); r.Outcome != Done {
 		t.Errorf("%v (error %v), want done", r.Outcome, r.Err)
 	} else if v := r.Value.([]any); len(v) != 3 || v[0] != "OK" || v[1] != "mine" || v[2] != nil {

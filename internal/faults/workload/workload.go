@@ -43,7 +43,7 @@ type Env struct {
 // NewEnv is an Env whose clock starts now.
 func NewEnv(targets []Target, prefix string, seed uint64) *Env {
 	return &Env{
-		Targets: targets, Prefix: prefix, Seed: seed, Think: 4 * time.Millisecond,
+		Targets: targets, Prefix: prefix, Seed: seed, Think: 10 * time.Millisecond,
 		Clock: NewClock(), Answers: &Answers{}, Violations: NewViolations(),
 	}
 }
