@@ -1,11 +1,14 @@
 # Everything a contributor runs; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help tools build check test soak fuzz bench clean
+.PHONY: help tools build check test soak faults fuzz bench clean
 
 # Options of the targets below.
 N ?= 200
 TIME ?= 30s
 ARGS ?=
+
+# flag NAME,VARIABLE is -NAME with the variable's value, if it has one.
+flag = $(if $($(2)),-$(1) $($(2)))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +27,10 @@ test: ## all checks and tests; installs what is missing first
 
 soak: tools ## the kill and fault tests, N rounds of what they repeat (N=200)
 	REDOUBT_TEST_ROUNDS=$(N) go test -count=1 -p 1 -v -timeout 0 ./internal/integration/...
+
+faults: tools ## break a cluster in every way and judge what clients saw (DURATION=30m SEED=1 ROUNDS= LAPS= SCALE= ONLY= BROKEN=all)
+	@go run ./internal/faults $(call flag,duration,DURATION) $(call flag,seed,SEED) $(call flag,rounds,ROUNDS) $(call flag,laps,LAPS) \
+		$(call flag,scale,SCALE) $(call flag,only,ONLY) $(call flag,broken,BROKEN) $(ARGS)
 
 fuzz: ## every fuzz target for TIME each (TIME=30s)
 	@scripts/fuzz $(TIME)
