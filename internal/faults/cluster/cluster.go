@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -67,7 +68,8 @@ type Cluster struct {
 	shard   *etcdfence.Shard
 	store   *s3segments.Store
 	// members are the shard as each etcd member knows it, by index.
-	members []*etcdfence.Shard
+	members  []*etcdfence.Shard
+	answered atomic.Int32 // which of them answered last
 }
 
 // Start starts everything and returns when a primary and caught-up replicas

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,32 +19,48 @@ import (
 // must not hold up the look at the others.
 const replyTimeout = time.Second
 
+// askNext is how long one etcd member may take to answer before another is asked.
+const askNext = 100 * time.Millisecond
+
 // ErrNoPrimary says that nobody holds the shard's leader key.
 var ErrNoPrimary = errors.New("cluster: nobody leads the shard")
 
-// State is what etcd holds of the shard. It asks all members at once and takes
-// the first answer, so that one that hangs costs no time.
+// State is what etcd holds of the shard. It asks the member that answered last; the
+// next one whenever that takes too long, so that members which stand still cost
+// little time; never all at once, as etcd logs every read that is given up.
 func (c *Cluster) State(ctx context.Context) (etcdfence.State, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	type answer struct {
-		st  etcdfence.State
-		err error
+		st     etcdfence.State
+		err    error
+		member int
 	}
 	answers := make(chan answer, len(c.members))
-	for _, m := range c.members {
-		go func() {
-			st, err := m.State(ctx)
-			answers <- answer{st, err}
-		}()
-	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	first := int(c.answered.Load())
 	var all []error
-	for range c.members {
-		a := <-answers
-		if a.err == nil {
-			return a.st, nil
+	for asked := 0; len(all) < len(c.members); {
+		var patience <-chan time.Time // forever, once all were asked
+		if asked < len(c.members) {
+			m := (first + asked) % len(c.members)
+			asked++
+			wg.Go(func() {
+				st, err := c.members[m].State(ctx)
+				answers <- answer{st, err, m}
+			})
+			patience = time.After(askNext)
 		}
-		all = append(all, a.err)
+		select {
+		case a := <-answers:
+			if a.err == nil {
+				c.answered.Store(int32(a.member))
+				return a.st, nil
+			}
+			all = append(all, a.err)
+		case <-patience:
+		}
 	}
 	return etcdfence.State{}, errors.Join(all...)
 }
@@ -96,15 +113,14 @@ func (c *Cluster) WaitPrimary(ctx context.Context, not string) (*Node, error) {
 // WaitServing waits until a node is up and is the primary, or a replica that has
 // applied all that was committed when WaitServing was called.
 func (c *Cluster) WaitServing(ctx context.Context, n *Node) error {
-	var tail uint64
-	known := false
+	var first *etcdfence.State
 	return testenv.Await(ctx, n.ID+" serves", func(ctx context.Context) error {
-		if !known {
-			st, err := c.State(ctx)
-			if err != nil {
-				return err
-			}
-			tail, known = st.Tail, true
+		st, err := c.State(ctx)
+		if err != nil {
+			return err
+		}
+		if first == nil {
+			first = &st
 		}
 		if !n.Proc.Running() {
 			return fmt.Errorf("%s does not run", n.ID)
@@ -113,13 +129,14 @@ func (c *Cluster) WaitServing(ctx context.Context, n *Node) error {
 		if err != nil {
 			return err
 		}
-		return serves(info, tail)
+		leads := st.Leader != nil && st.Leader.NodeID == n.ID
+		return serves(info, leads, first.Tail)
 	})
 }
 
-// serves judges from a node's INFO whether it serves, with tail as the last entry
-// committed before the INFO.
-func serves(info map[string]string, tail uint64) error {
+// serves judges a node's INFO. leads tells whether the leader key is the node's,
+// tail is the last entry that the node must have applied.
+func serves(info map[string]string, leads bool, tail uint64) error {
 	executed, err := executed(info)
 	if err != nil {
 		return err
@@ -127,10 +144,12 @@ func serves(info map[string]string, tail uint64) error {
 	switch role := info["role"]; {
 	case role != "primary" && role != "replica":
 		return fmt.Errorf("role %q", role)
+	case leads != (role == "primary"):
+		return fmt.Errorf("a %s by its own account, with the leader key: %v", role, leads)
 	case executed < tail:
 		return fmt.Errorf("a %s that has applied %d of %d entries", role, executed, tail)
 	case role == "replica" && info["master_link_status"] != "up":
-		return fmt.Errorf("a replica that knows of no primary")
+		return errors.New("a replica that knows of no primary")
 	}
 	return nil
 }
@@ -207,8 +226,10 @@ func (c *Cluster) Digest(ctx context.Context, n *Node, seq uint64) (string, erro
 		if err != nil {
 			return err
 		}
-		if got, err := executed(info); err != nil || got < seq {
-			return errors.Join(err, fmt.Errorf("applied %d", got))
+		if got, err := executed(info); err != nil {
+			return err
+		} else if got < seq {
+			return fmt.Errorf("it has applied %d", got)
 		}
 		return n.ask(ctx, func(ctx context.Context, conn *redis.Conn) error {
 			if err := conn.Do(ctx, "READONLY").Err(); err != nil {
