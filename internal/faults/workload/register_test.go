@@ -3,8 +3,6 @@ package workload
 import (
 	"testing"
 	"time"
-
-	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
 func TestRegisterModel(t *testing.T) {
@@ -81,28 +79,6 @@ func TestRegistersFindsLies(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
 			runFor(t, env, NewRegisters(env), time.Second)
-			expectFound(t, env, "no order of the")
-		})
-	}
-}
-
-// TestWhatIsLostInTheEnd: every workload looks once more when all is over.
-func TestWhatIsLostInTheEnd(t *testing.T) {
-	server := testenv.StartRedis(t)
-	for _, create := range []func(*Env) Workload{
-		func(env *Env) Workload { return NewRegisters(env) },
-		func(env *Env) Workload { return NewCounters(env) },
-		func(env *Env) Workload { return NewHashes(env) },
-		func(env *Env) Workload { return NewBank(env) },
-		func(env *Env) Workload { return NewMixed(env) },
-	} {
-		env := newEnv(Target{"node-0", newLiar(t, server.Addr, asPrimary)})
-		w := create(env)
-		t.Run(w.Name(), func(t *testing.T) {
-			runOnly(env, w, 200*time.Millisecond)
-			c := connected(t, server.Addr)
-			expect(t, c.Write("FLUSHALL"), Done, "OK")
-			judgeRun(t, env, w)
 			expectFound(t, env, "no order of the")
 		})
 	}
