@@ -50,11 +50,12 @@ type Auditor struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change of what is below; nil: nobody waits
 	history *history
-	ended   error // why the log is not followed any more
-	behind  error // ended, when it is no violation
-	trouble error // what etcd or S3 last failed with
-	keysRev int64 // revision up to which the keys were seen
-	most    int64 // largest bytes of the head
+	ended   error  // why the log is not followed any more
+	behind  error  // ended, when it is no violation
+	trouble error  // what etcd or S3 last failed with
+	keysRev int64  // revision up to which the keys were seen
+	most    int64  // largest bytes of the head
+	tail    uint64 // last entry that was seen in the head
 	seals   []etcdfence.Sealed
 	sealed  uint64 // segments compared
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/s3segments"
@@ -49,7 +51,7 @@ func (a *Auditor) followLog(ctx context.Context) {
 	var b backoff
 	for {
 		from := a.Position()
-		err := a.shard.Follow(ctx, from, entries{a})
+		err := a.follow(ctx)
 		if errors.Is(err, etcdfence.ErrTrimmed) {
 			err = a.readSegments(ctx)
 		}
@@ -74,6 +76,43 @@ func (a *Auditor) followLog(ctx context.Context) {
 			a.end(err)
 		}
 		return
+	}
+}
+
+// errStalled ends a Follow that goes no further.
+var errStalled = errors.New("audit: the log goes on, and Follow does not deliver it")
+
+// follow is one Follow. Its watch may be on a member that hangs, which it would
+// notice later than segments are cleaned up behind it, so it is given up when the
+// keys show that there are further entries.
+func (a *Auditor) follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { a.supervise(ctx, silence, cancel) })
+	defer wg.Wait()
+	defer cancel(nil)
+	return a.shard.Follow(ctx, a.Position(), entries{a})
+}
+
+// supervise gives up when, from one look to the next, the history stands still
+// and the log does not end there.
+func (a *Auditor) supervise(ctx context.Context, every time.Duration, giveUp context.CancelCauseFunc) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for last := a.Position(); ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		a.mu.Lock()
+		at, tail := a.history.pos, a.tail
+		a.mu.Unlock()
+		if at == last && tail > at.Seq {
+			giveUp(errStalled)
+			return
+		}
+		last = at
 	}
 }
 

@@ -32,6 +32,7 @@ type head struct {
 	bytes   int64            // sum of entries
 	most    int64            // largest bytes so far
 	over    bool             // above the limit, and said so
+	tail    uint64           // last entry ever seen
 
 	leaderRev int64 // CreateRevision of the leader key; 0: nobody leads
 	leader    string
@@ -174,6 +175,7 @@ func (h *head) putEntry(seq uint64, kv *mvccpb.KeyValue, live bool) (all []*find
 		all = append(all, found(checkFence, "entry %d was appended although the log was sealed up to %d", seq, h.sealed.Seq))
 	}
 	h.created[seq] = kv.CreateRevision
+	h.tail = max(h.tail, seq)
 	size := int64(len(kv.Key) + len(kv.Value))
 	h.bytes += size - h.entries[seq]
 	h.entries[seq] = size

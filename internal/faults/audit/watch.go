@@ -104,7 +104,7 @@ func (a *Auditor) saw(h *head, all []*finding) {
 	a.report(all...)
 	moves := h.takeMoves()
 	a.change(func() {
-		a.keysRev, a.most = h.rev, h.most
+		a.keysRev, a.most, a.tail = h.rev, h.most, h.tail
 		a.seals = append(a.seals, moves...)
 	})
 }
