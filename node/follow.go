@@ -53,8 +53,9 @@ func (n *Node) follow(ctx context.Context) (*etcdfence.Term, error) {
 	}
 }
 
-// campaign tries to become the primary with the log applied so far. Neither a term nor an error: somebody
-// else was first, or there is more of the log to apply.
+// campaign tries to become the primary of the log that was applied so far.
+// Neither a term nor an error: somebody else was first, or there is more of the
+// log to apply.
 func (n *Node) campaign(ctx context.Context, applied wal.Position) (*etcdfence.Term, error) {
 	c := etcdfence.Candidate{NodeID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ}
 	term, err := n.shard.Campaign(ctx, c, applied)
