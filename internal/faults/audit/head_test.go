@@ -116,12 +116,8 @@ func TestHeadOfAGoodShard(t *testing.T) {
 		t.Errorf("sealed pointers %v", moves)
 	}
 
-	var kvs []*mvccpb.KeyValue
-	for _, kv := range k.kvs {
-		kvs = append(kvs, kv)
-	}
 	before := *h
-	for _, f := range h.reset(k.rev, kvs) {
+	for _, f := range h.reset(k.rev, k.state()) {
 		t.Error(f)
 	}
 	if h.bytes != before.bytes || h.leaderRev != before.leaderRev || h.sealed != before.sealed || len(h.moves) != 0 {
@@ -190,6 +186,39 @@ func TestHeadRefusesSequences(t *testing.T) {
 	}
 }
 
+func (k *keysOf) state() (kvs []*mvccpb.KeyValue) {
+	for _, kv := range k.kvs {
+		kvs = append(kvs, kv)
+	}
+	return kvs
+}
+
+// What happened while nobody looked may have been right; what follows it is
+// judged against the state that it left.
+func TestHeadGoesOnAfterAGap(t *testing.T) {
+	k, h := ledShard(t)
+	missed := k.remove("leader").commit()
+	missed = append(missed, k.leader("b").commit()...)
+	epoch := k.rev
+	missed = append(missed, k.entry(3, epoch).entry(4, epoch).entry(5, epoch).commit()...)
+	missed = append(missed, k.sealed(sealedAt(4)).remove(logKey(1)).remove(logKey(2)).remove(logKey(3)).remove(logKey(4)).commit()...)
+	for _, f := range h.reset(k.rev, k.state()) {
+		t.Fatal(f)
+	}
+	five := k.kvs[logKey(5)]
+	if want := int64(len(five.Key) + len(five.Value)); h.bytes != want || h.tail != 5 || h.leader != "b" {
+		t.Errorf("%d bytes, want %d; last entry %d, leader %s", h.bytes, want, h.tail, h.leader)
+	}
+	h.mustApply(t, missed) // a watch that brings them late changes nothing
+	if h.rev != k.rev || h.leaderRev != epoch {
+		t.Errorf("went back to revision %d, leader key of %d", h.rev, h.leaderRev)
+	}
+	h.mustApply(t, k.entry(6, epoch).commit())
+	if got := fmt.Sprint(h.apply(k.entry(3, epoch).commit())); !strings.Contains(got, "entry 3 was appended although the log was sealed up to 4") {
+		t.Errorf("an entry that was trimmed meanwhile comes back: %s", got)
+	}
+}
+
 // After a gap in what was seen, the state itself is judged.
 func TestHeadReadAnewRefuses(t *testing.T) {
 	for _, c := range []struct {
@@ -203,11 +232,7 @@ func TestHeadReadAnewRefuses(t *testing.T) {
 	} {
 		k, h := ledShard(t)
 		c.do(k)
-		var kvs []*mvccpb.KeyValue
-		for _, kv := range k.kvs {
-			kvs = append(kvs, kv)
-		}
-		if got := fmt.Sprint(h.reset(k.rev+1, kvs)); !strings.Contains(got, c.want) {
+		if got := fmt.Sprint(h.reset(k.rev+1, k.state())); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s, want %q", c.name, got, c.want)
 		}
 	}
