@@ -26,13 +26,13 @@ type head struct {
 	prefix string
 	limit  int64 // of bytes; 0: none
 
-	rev     int64            // everything up to here was seen
-	entries map[uint64]int64 // bytes of the key and value of each entry there is
-	created map[uint64]int64 // revision at which each entry ever seen was created
-	bytes   int64            // sum of entries
-	most    int64            // largest bytes so far
-	over    bool             // above the limit, and said so
-	tail    uint64           // last entry ever seen
+	rev     int64                // everything up to here was seen
+	entries map[uint64]int64     // bytes of the key and value of each entry there is
+	keys    map[uint64]revisions // of the log key of each entry ever seen
+	bytes   int64                // sum of entries
+	most    int64                // largest bytes so far
+	over    bool                 // above the limit, and said so
+	tail    uint64               // last entry ever seen
 
 	leaderRev int64 // CreateRevision of the leader key; 0: nobody leads
 	leader    string
@@ -41,8 +41,11 @@ type head struct {
 	moves     []etcdfence.Sealed // sealed pointers that name segments, until taken
 }
 
+// revisions are when a key was created and last put.
+type revisions struct{ created, put int64 }
+
 func newHead(prefix string, limit int64) *head {
-	return &head{prefix: prefix, limit: limit, entries: map[uint64]int64{}, created: map[uint64]int64{}}
+	return &head{prefix: prefix, limit: limit, entries: map[uint64]int64{}, keys: map[uint64]revisions{}}
 }
 
 // reset takes over the shard's keys as they are at a revision, when what led to
@@ -165,16 +168,18 @@ func (h *head) takeMoves() []etcdfence.Sealed {
 }
 
 func (h *head) putEntry(seq uint64, kv *mvccpb.KeyValue, live bool) (all []*finding) {
-	before, known := h.created[seq]
+	before, known := h.keys[seq]
+	now := revisions{kv.CreateRevision, kv.ModRevision}
 	switch {
+	case known && now == before: // read anew
 	case kv.Version != 1:
 		all = append(all, found(checkFence, "log rewritten: entry %d was put again at revision %d", seq, kv.ModRevision))
-	case known && before != kv.CreateRevision:
+	case known && now.created != before.created:
 		all = append(all, found(checkFence, "log rewritten: entry %d came back at revision %d", seq, kv.CreateRevision))
 	case live && seq <= h.sealed.Seq:
 		all = append(all, found(checkFence, "entry %d was appended although the log was sealed up to %d", seq, h.sealed.Seq))
 	}
-	h.created[seq] = kv.CreateRevision
+	h.keys[seq] = now
 	h.tail = max(h.tail, seq)
 	size := int64(len(kv.Key) + len(kv.Value))
 	h.bytes += size - h.entries[seq]

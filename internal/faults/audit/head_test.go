@@ -235,6 +235,9 @@ func TestHeadReadAnewRefuses(t *testing.T) {
 		if got := fmt.Sprint(h.reset(k.rev+1, k.state())); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s, want %q", c.name, got, c.want)
 		}
+		if again := fmt.Sprint(h.reset(k.rev+2, k.state())); strings.Contains(again, "rewritten") {
+			t.Errorf("%s: told again: %s", c.name, again)
+		}
 	}
 }
 
