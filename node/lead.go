@@ -17,6 +17,10 @@ import (
 // be committed; the lease bounds it too.
 const drainFor = 5 * time.Second
 
+// maxQueue is how many bytes of effects may wait to be committed before nothing
+// more is executed, give or take one command.
+const maxQueue = 64 << 20
+
 // errHandover ends a term because somebody asked for it.
 var errHandover = errors.New("node: planned hand-over")
 
@@ -26,7 +30,8 @@ var errHandover = errors.New("node: planned hand-over")
 func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
 	if err := n.openEpoch(ctx, term); err != nil {
 		n.log.Warn("lost the term before it began", "epoch", term.Epoch(), "err", err)
-		return ignoreLoss(term.Close())
+		n.closeTerm(term)
+		return nil
 	}
 	lctx, cancel := context.WithCancelCause(ctx)
 	p := n.promote(term, cancel)
@@ -57,11 +62,11 @@ func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
 	clean := n.demote(p)
 	cancel(nil)
 	duties.Wait()
-	err := n.endTerm(term, planned)
+	n.endTerm(term, planned)
 	if !clean {
-		return errors.Join(errReload, err)
+		return errReload
 	}
-	return err
+	return nil
 }
 
 // openEpoch puts the term's first entry into the log (DESIGN invariant 4).
@@ -84,7 +89,7 @@ func (n *Node) promote(term *etcdfence.Term, end context.CancelCauseFunc) *tenur
 	p := &tenure{term: term, end: end, executed: e.applied.Seq, away: n.store.Outage, gen: e.gate.reset(e.applied.Seq)}
 	p.sealer = n.newSealer(term, e.applied)
 	p.appender = wal.NewAppender(reservedWriter{term}, term.Epoch(), e.applied, wal.AppenderConfig{
-		MaxBatch: n.cfg.MaxBatch,
+		MaxBatch: n.cfg.MaxBatch, MaxQueue: maxQueue,
 		Committed: func(at wal.Position) {
 			e.gate.commit(at.Seq)
 			p.sealer.Committed(at, n.metrics.stored.Load())
@@ -148,25 +153,30 @@ func (n *Node) demote(p *tenure) (clean bool) {
 
 // endTerm lets go of the leader key: at once when planned, so that a replica
 // can take over, otherwise as far as etcd can be reached.
-func (n *Node) endTerm(term *etcdfence.Term, planned bool) error {
-	if !planned {
-		return ignoreLoss(term.Close())
+func (n *Node) endTerm(term *etcdfence.Term, planned bool) {
+	if planned {
+		n.standBack()
+		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+		defer cancel()
+		if err := term.Resign(ctx); err != nil {
+			n.log.Warn("resign", "err", err)
+		}
 	}
-	n.standBack()
-	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
-	defer cancel()
-	if err := term.Resign(ctx); err != nil {
-		n.log.Warn("resign", "err", err)
-	}
-	return ignoreLoss(term.Close())
+	n.closeTerm(term)
 }
 
-// ignoreLoss drops what merely says how the term ended.
-func ignoreLoss(err error) error {
-	if errors.Is(err, etcdfence.ErrLeaseLost) || errors.Is(err, etcdfence.ErrResigned) || errors.Is(err, wal.ErrFenced) {
-		return nil
+// closeTerm ends what is left of a term. That etcd could not be told is no
+// reason to give up: the lease ends by itself, and the node goes on as a replica
+// when etcd is back.
+func (n *Node) closeTerm(term *etcdfence.Term) {
+	if err := term.Close(); err != nil && !lost(err) {
+		n.log.Warn("etcd was not told of the end of the term; its lease ends by itself", "epoch", term.Epoch(), "err", err)
 	}
-	return err
+}
+
+// lost reports an error that merely says how the term ended.
+func lost(err error) bool {
+	return errors.Is(err, etcdfence.ErrLeaseLost) || errors.Is(err, etcdfence.ErrResigned) || errors.Is(err, wal.ErrFenced)
 }
 
 // watchHandover hears of planned hand-overs until ctx ends.
