@@ -211,10 +211,13 @@ func (c *Client) Exec(write bool, commands ...[]any) Result {
 
 // answered notes an operation that only a primary does.
 func (c *Client) answered(r Result, write bool) {
-	if c.only == nil {
+	if c.only == nil && r.Err != errNotConnected {
 		c.env.Answers.add(r, write)
 	}
 }
+
+// errNotConnected: nothing was sent, so nobody refused anything.
+var errNotConnected = errors.New("not connected")
 
 // Cmd is one command of an Exec.
 func Cmd(args ...any) []any { return args }
@@ -225,7 +228,7 @@ func (c *Client) do(op func(context.Context) (any, error)) Result {
 	ctx := context.Background()
 	r := Result{Process: c.process, Node: c.target().ID, Call: c.env.Clock.Now()}
 	if c.conn == nil {
-		r.Outcome, r.Return, r.Err = Refused, r.Call, errors.New("not connected")
+		r.Outcome, r.Return, r.Err = Refused, r.Call, errNotConnected
 		return r
 	}
 	value, err := op(ctx)

@@ -74,14 +74,14 @@ var subjects = []struct {
 }
 
 // execution is a history of n operations that were really executed one after the
-// other, step apart, each within the time its client waited for the answer.
+// other, pace apart, each within the time its client waited for the answer.
 type execution struct {
 	server  reference
 	history []porcupine.Operation
 	reads   []int // operations that changed nothing
 }
 
-const step = 100
+const pace = 100
 
 // execute runs n operations and reads everything in the end. Clients wait up to
 // spread before and after the moment of execution; up to unknown writes stay
@@ -95,7 +95,7 @@ func execute(d dice, server reference, n int, spread int64, unknown int) executi
 			late = late[1:]
 		}
 		input, write := server.choose(d, i)
-		at := int64(i+1) * step
+		at := int64(i+1) * pace
 		call, answered := at, at
 		if spread > 0 {
 			call, answered = at-int64(d.IntN(int(spread))), at+int64(d.IntN(int(spread)))
@@ -117,7 +117,7 @@ func execute(d dice, server reference, n int, spread int64, unknown int) executi
 		}
 		e.history = append(e.history, op(call, answered, input, server.apply(input)))
 	}
-	end := int64(n+1)*step + spread
+	end := int64(n+1)*pace + spread
 	e.reads = append(e.reads, len(e.history))
 	e.history = append(e.history, op(end, end, server.readAll(), server.apply(server.readAll())))
 	return e
@@ -126,7 +126,7 @@ func execute(d dice, server reference, n int, spread int64, unknown int) executi
 func TestModelsAcceptWhatWasExecuted(t *testing.T) {
 	for _, s := range subjects {
 		t.Run(s.name, rapid.MakeCheck(func(t *rapid.T) {
-			e := execute(drawn{t}, s.fresh(), rapid.IntRange(1, 60).Draw(t, "operations"), 5*step, maxUnknown)
+			e := execute(drawn{t}, s.fresh(), rapid.IntRange(1, 60).Draw(t, "operations"), 5*pace, maxUnknown)
 			if !porcupine.CheckOperations(s.model, e.history) {
 				t.Fatalf("rejected: %v", e.history)
 			}
@@ -162,7 +162,7 @@ func TestModelsRejectValuesFromNowhere(t *testing.T) {
 	for _, s := range subjects {
 		t.Run(s.name, rapid.MakeCheck(func(t *rapid.T) {
 			d := drawn{t}
-			e := execute(d, s.fresh(), rapid.IntRange(1, 40).Draw(t, "operations"), 5*step, 3)
+			e := execute(d, s.fresh(), rapid.IntRange(1, 40).Draw(t, "operations"), 5*pace, 3)
 			i := rapid.SampledFrom(e.reads).Draw(t, "forged")
 			e.history[i].Output = e.server.alien(e.history[i].Output)
 			if porcupine.CheckOperations(s.model, e.history) {
@@ -181,7 +181,7 @@ func TestWhatIsLeftOutChangesNoVerdict(t *testing.T) {
 		}
 		t.Run(s.name, rapid.MakeCheck(func(t *rapid.T) {
 			d := drawn{t}
-			e := execute(d, s.fresh(), rapid.IntRange(1, 25).Draw(t, "operations"), 5*step, maxUnknown)
+			e := execute(d, s.fresh(), rapid.IntRange(1, 25).Draw(t, "operations"), 5*pace, maxUnknown)
 			for range rapid.IntRange(0, 3).Draw(t, "forgeries") {
 				o := &e.history[rapid.IntRange(0, len(e.history)-1).Draw(t, "forged")]
 				if o.Output == nil {
@@ -214,7 +214,7 @@ func TestModelsDecide(t *testing.T) {
 		for seed := range uint64(3) {
 			for _, forged := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%d/forged=%v", s.name, seed, forged), func(t *testing.T) {
-					e := execute(rand.New(rand.NewPCG(seed, 1)), s.fresh(), perLife, 2*step, maxUnknown)
+					e := execute(rand.New(rand.NewPCG(seed, 1)), s.fresh(), perLife, 2*pace, maxUnknown)
 					want := porcupine.Ok
 					if forged {
 						last := &e.history[len(e.history)-1]

@@ -48,6 +48,8 @@ func TestRegisterModel(t *testing.T) {
 		{"unknown, and never seen but in the way", true, history{lost(1, set("a")), op(3, 4, setnx("b"), false), op(5, 6, get, "a")}},
 		{"unknown, and overwritten unseen", true, history{
 			lost(1, set("a")), op(3, 4, setnx("b"), false), op(5, 6, set("c"), ""), op(7, 8, get, "c")}},
+		{"unknown, and in the way after a false alarm of WATCH", true, history{
+			op(1, 2, cas("", "b"), false), lost(3, set("a")), op(5, 6, setnx("c"), false)}},
 		{"unknown, and nothing else explains that the register exists", false, history{
 			op(3, 4, setnx("b"), false), lost(5, set("a")), op(7, 8, get, "")}},
 		{"unknown EXEC, and late", true, history{
