@@ -13,5 +13,7 @@
 // ever skipped for a missing tool.
 //
 // Functions that can fail the test must be called from the test's own
-// goroutine, as testing.TB's FailNow demands.
+// goroutine, as testing.TB's FailNow demands. A program that is no test passes a
+// Program, whose Catch does that for any goroutine. Functions that return an error
+// (Await, Run, Process.Revive, Etcd.FindLeader and the like) fail nothing.
 package testenv

@@ -120,7 +120,8 @@ func (c *Cluster) open(cli *clientv3.Client) *etcdfence.Shard {
 	return etcdfence.Open(cli, Name, shard, etcdfence.Options{Spill: s3segments.NewShard(c.store, shard)})
 }
 
-// EtcdClient is a client of all etcd members.
+// EtcdClient is a client of all etcd members. Of its requests, and of Shard's, a
+// part goes to each member and waits for one that stands still: State does not.
 func (c *Cluster) EtcdClient() *clientv3.Client { return c.client }
 
 // Shard is the shard in etcd.
