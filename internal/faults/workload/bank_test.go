@@ -169,3 +169,100 @@ func TestBankFindsLies(t *testing.T) {
 		})
 	}
 }
+
+// bankReference is the accounts by number.
+type bankReference map[int]int64
+
+func (s bankReference) choose(d dice, i int) (any, bool) {
+	op := bankOp{from: d.IntN(accounts), amount: int64(1 + i)}
+	op.to = (op.from + 1 + d.IntN(accounts-1)) % accounts
+	choice := d.IntN(6)
+	if len(s) == 0 {
+		choice = 4 * d.IntN(2) // nobody transfers before the bank is open
+	}
+	switch choice {
+	case 0:
+		return bankOp{kind: "open"}, true
+	case 1, 2:
+		op.kind = "transfer"
+	case 3:
+		op.kind, op.seen = "cas", [2]int64{s[op.from], s[op.to]}
+		op.seen[d.IntN(2)] += int64(d.IntN(2))
+	case 4:
+		return s.readAll(), false
+	default:
+		op.kind = "look"
+		return op, false
+	}
+	return op, true
+}
+
+func (s bankReference) readAll() any { return bankOp{kind: "audit"} }
+
+func (s bankReference) apply(input any) any {
+	op := input.(bankOp)
+	both := [2]int64{s[op.from], s[op.to]}
+	switch op.kind {
+	case "open":
+		if len(s) > 0 {
+			return false
+		}
+		for i := range accounts {
+			s[i] = openingDeposit
+		}
+		return true
+	case "audit":
+		b := bankValue{open: len(s) > 0}
+		for i, n := range s {
+			b.balances[i] = n
+		}
+		return b
+	case "look":
+		return both
+	case "cas":
+		if both != op.seen {
+			return false
+		}
+	}
+	s[op.from] -= op.amount
+	s[op.to] += op.amount
+	if op.kind == "cas" {
+		return true
+	}
+	return [2]int64{s[op.from], s[op.to]}
+}
+
+func (s bankReference) forge(d dice, input, output any) any {
+	wrong := int64(1 + d.IntN(5))
+	switch output := output.(type) {
+	case bool:
+		if input.(bankOp).kind == "cas" && output {
+			return nil // a false alarm, if nobody has seen what it did
+		}
+		return !output
+	case bankValue:
+		if !output.open {
+			return openedBank()
+		}
+		// The sum stays right: only the history tells that it is wrong.
+		output.balances[0] += wrong
+		output.balances[1] -= wrong
+		return output
+	case [2]int64:
+		output[d.IntN(2)] += wrong
+		return output
+	}
+	panic(output)
+}
+
+func (s bankReference) alien(output any) any {
+	switch output := output.(type) {
+	case bankValue:
+		output.open = true
+		output.balances[0], output.balances[1] = 1_000_000_007, bankTotal-1_000_000_007
+		return output
+	case [2]int64:
+		return [2]int64{1_000_000_007, 0}
+	}
+	panic(output)
+}

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -64,3 +65,50 @@ func TestCountersFindsLies(t *testing.T) {
 		})
 	}
 }
+
+// counterReference is everything that was ever added.
+type counterReference struct{ added []int64 }
+
+func (s *counterReference) choose(d dice, i int) (any, bool) {
+	amounts := []int64{1, -1, int64(2 + i)}
+	switch n := d.IntN(5); {
+	case n < len(amounts):
+		return counterOp{kind: "add", by: amounts[n]}, true
+	default:
+		return s.readAll(), false
+	}
+}
+
+func (s *counterReference) readAll() any { return counterOp{kind: "get"} }
+
+func (s *counterReference) apply(input any) any {
+	op := input.(counterOp)
+	if op.kind == "add" {
+		s.added = append(s.added, op.by)
+	}
+	sum := int64(0)
+	for _, n := range s.added {
+		sum += n
+	}
+	switch {
+	case op.kind == "add":
+		return sum
+	case len(s.added) == 0:
+		return ""
+	}
+	return strconv.FormatInt(sum, 10)
+}
+
+func (s *counterReference) forge(d dice, _, output any) any {
+	wrong := int64(1 + d.IntN(5))
+	switch output := output.(type) {
+	case int64:
+		return output + wrong
+	case string:
+		n, _ := strconv.ParseInt(output, 10, 64)
+		return []any{strconv.FormatInt(n+wrong, 10), strconv.FormatInt(n-wrong, 10)}[d.IntN(2)]
+	}
+	panic(output)
+}
+
+func (s *counterReference) alien(any) any { return "1000000007" }

@@ -16,7 +16,10 @@
 // Checks are of two kinds. What can be judged at once (a read that goes back, a
 // sum that does not add up) is reported while the clients run. Whole histories
 // are judged when they have ended: porcupine looks for one order of a key's
-// operations that explains every answer. Keys are left for new ones every few
-// seconds, so that operations of unknown outcome, which make that search hard, do
-// not gather on one key.
+// operations that explains every answer. Operations of unknown outcome make that
+// search hard. So that they do not gather on one key, keys are left for new ones
+// every few seconds, and one that has too many already is only read.
+//
+// Reads on replicas may be behind and are no part of those histories; they are
+// judged by what must hold at any moment.
 package workload

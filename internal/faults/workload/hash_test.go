@@ -1,6 +1,9 @@
 package workload
 
 import (
+	"fmt"
+	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -134,4 +137,101 @@ func TestHashesFindsLies(t *testing.T) {
 			expectFound(t, env, tt.what)
 		})
 	}
+}
+
+// hashReference is a map.
+type hashReference map[string]string
+
+func (s hashReference) choose(d dice, i int) (any, bool) {
+	var op hashOp
+	field := d.IntN(numberField)
+	op.put(field, fmt.Sprint("v", i))
+	switch d.IntN(9) {
+	case 0:
+		op.kind = "set"
+	case 1:
+		op.kind = "set"
+		op.put(1-field, fmt.Sprint("w", i))
+	case 2:
+		op.kind = "setnx"
+	case 3, 4:
+		op = hashOp{kind: "incr", by: int64(1 + i)}
+	case 5:
+		op = hashOp{kind: "del"}
+		op.named[d.IntN(hashFields)], op.named[d.IntN(hashFields)] = true, true
+	case 6:
+		op = hashOp{kind: "get"}
+		op.named[d.IntN(hashFields)] = true
+		return op, false
+	default:
+		return s.readAll(), false
+	}
+	return op, true
+}
+
+func (s hashReference) readAll() any {
+	return hashOp{kind: "get", named: [hashFields]bool{true, true, true}}
+}
+
+func (s hashReference) apply(input any) any {
+	op := input.(hashOp)
+	if op.kind == "incr" {
+		n, _ := strconv.ParseInt(s["n"], 10, 64)
+		s["n"] = strconv.FormatInt(n+op.by, 10)
+		return n + op.by
+	}
+	before := maps.Clone(s)
+	var read hashValue
+	for i, name := range hashFieldNames {
+		if !op.named[i] {
+			continue
+		}
+		switch op.kind {
+		case "get":
+			read[i] = s[name]
+		case "del":
+			delete(s, name)
+		case "setnx":
+			if _, there := s[name]; there {
+				return int64(0)
+			}
+			s[name] = op.values[i]
+		case "set":
+			s[name] = op.values[i]
+		}
+	}
+	switch op.kind {
+	case "get":
+		return read
+	case "del":
+		return int64(len(before) - len(s))
+	}
+	return int64(len(s) - len(before))
+}
+
+func (s hashReference) forge(d dice, input, output any) any {
+	if n, ok := output.(int64); ok {
+		return n + 1
+	}
+	h := output.(hashValue)
+	for i, named := range input.(hashOp).named {
+		if !named {
+			continue
+		}
+		if h[i] == "" || d.IntN(2) == 0 {
+			h[i] += "0"
+		} else {
+			h[i] = ""
+		}
+		break
+	}
+	return h
+}
+
+func (s hashReference) alien(output any) any {
+	h := output.(hashValue)
+	for i := range h {
+		h[i] = "another"
+	}
+	return h
 }

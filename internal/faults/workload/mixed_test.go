@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -169,4 +170,63 @@ func TestMixedFindsLies(t *testing.T) {
 			expectFound(t, env, tt.what)
 		})
 	}
+}
+
+// mixedReference is the log alone; all the rest follows from it.
+type mixedReference struct{ log string }
+
+func (s *mixedReference) choose(d dice, i int) (any, bool) {
+	if d.IntN(2) == 0 {
+		return s.readAll(), false
+	}
+	return mixedOp{kind: "write", tag: newTag(d.IntN(mixedWriters), i)}, true
+}
+
+func (s *mixedReference) readAll() any { return mixedOp{kind: "read"} }
+
+func (s *mixedReference) apply(input any) any {
+	op := input.(mixedOp)
+	if op.kind == "write" {
+		first := true
+		for log := s.log; log != ""; log = log[tagSize:] {
+			first = first && !strings.HasPrefix(log, op.tag.writer())
+		}
+		s.log += string(op.tag)
+		return mixedAnswer{count: int64(len(s.log) / tagSize), first: first}
+	}
+	m := mixedValue{count: int64(len(s.log) / tagSize)}
+	for log := s.log; log != ""; log = log[tagSize:] {
+		m.last = tag(log[:tagSize])
+		m.newest[log[0]-'0'] = m.last
+	}
+	return m
+}
+
+func (s *mixedReference) forge(d dice, _, output any) any {
+	switch output := output.(type) {
+	case mixedAnswer:
+		if d.IntN(2) == 0 {
+			output.count++
+		} else {
+			output.first = !output.first
+		}
+		return output
+	case mixedValue:
+		switch d.IntN(3) {
+		case 0:
+			output.count++
+		case 1:
+			output.last = "another"
+		default:
+			output.newest[d.IntN(mixedWriters)] = "another"
+		}
+		return output
+	}
+	panic(output)
+}
+
+func (s *mixedReference) alien(output any) any {
+	m := output.(mixedValue)
+	m.last = "another"
+	return m
 }

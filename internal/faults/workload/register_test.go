@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -85,3 +86,72 @@ func TestRegistersFindsLies(t *testing.T) {
 		})
 	}
 }
+
+// registerReference is a string variable.
+type registerReference struct {
+	value string
+	seen  []string
+}
+
+func (s *registerReference) choose(d dice, i int) (any, bool) {
+	op := registerOp{value: fmt.Sprint("v", i)}
+	switch d.IntN(6) {
+	case 0:
+		op.kind = "set"
+	case 1:
+		op.kind = "setnx"
+	case 2:
+		op.kind = "getset"
+	case 3:
+		op.kind, op.old = "cas", s.value
+		if n := len(s.seen); n > 0 && d.IntN(2) == 0 {
+			op.old = s.seen[d.IntN(n)]
+		}
+	default:
+		return s.readAll(), false
+	}
+	return op, true
+}
+
+func (s *registerReference) readAll() any { return registerOp{kind: "get"} }
+
+func (s *registerReference) apply(input any) any {
+	op, before := input.(registerOp), s.value
+	output, write := any(before), op.kind != "get"
+	switch op.kind {
+	case "set":
+		output = ""
+	case "setnx":
+		write = before == ""
+		output = write
+	case "cas":
+		write = before == op.old
+		output = write
+	}
+	if write {
+		s.value = op.value
+		s.seen = append(s.seen, op.value)
+	}
+	return output
+}
+
+func (s *registerReference) forge(d dice, input, output any) any {
+	switch op := input.(registerOp); {
+	case op.kind == "set":
+		return nil // says nothing
+	case op.kind == "cas" && output == true:
+		return nil // a false alarm, if nobody has seen its value
+	}
+	if set, ok := output.(bool); ok {
+		return !set
+	}
+	others := []string{"another"}
+	for _, v := range append(s.seen, "") {
+		if v != output {
+			others = append(others, v)
+		}
+	}
+	return others[d.IntN(len(others))]
+}
+
+func (s *registerReference) alien(any) any { return "another" }
