@@ -58,10 +58,12 @@ func (r *round) checkHistories(ctx context.Context) error {
 // checkOnePrimary: the answers can be explained with at most one primary at any
 // moment, in the order of the epochs in the log.
 func (r *round) checkOnePrimary(ctx context.Context) error {
+	// Taken first, so that the log then holds the epochs of all of them.
+	answers := r.env.Answers.List()
 	if err := r.catchUp(ctx); err != nil {
 		return err
 	}
-	if err := audit.OnePrimary(r.auditor.Epochs(), r.env.Answers.List()); err != nil {
+	if err := audit.OnePrimary(r.auditor.Epochs(), answers); err != nil {
 		r.env.Report("one primary", "%v", err)
 	}
 	return nil

@@ -68,8 +68,12 @@ func (r *result) judged() int {
 func (r *result) line() string {
 	s := fmt.Sprintf("%.0fs: %d operations judged, %d faults, %d epochs, %d log entries, head at most %d KiB",
 		r.Took.Seconds(), r.judged(), len(r.Faults), r.Epochs, r.Entries, r.MaxHead>>10)
-	for _, v := range r.Violations {
+	const shown = 5
+	for _, v := range r.Violations[:min(shown, len(r.Violations))] {
 		s += "\n  VIOLATION " + v
+	}
+	if len(r.Violations) > shown {
+		s += "\n  and more, see result.json"
 	}
 	return s
 }

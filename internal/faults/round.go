@@ -183,4 +183,7 @@ func (r *round) observe(ev nemesis.Event) {
 	}
 	r.result.Faults = append(r.result.Faults, f)
 	r.journal.fault(f)
+	if err := r.checkOnePrimary(context.Background()); err != nil {
+		r.journal.detail("not judged yet who was primary: %v", err)
+	}
 }
