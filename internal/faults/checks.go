@@ -27,6 +27,7 @@ func (r *round) check(ctx context.Context) error {
 		{"log", r.checkLog},
 		{"snapshot", r.checkSnapshot},
 		{"restart", r.checkRestart},
+		{"newer format", r.checkNewerFormat},
 	}
 	var errs []error
 	for _, s := range steps {
