@@ -141,6 +141,33 @@ func TestObjectStorageAway(t *testing.T) {
 	c.sameEverywhere()
 }
 
+// TestIdlePrimaryCutFromEtcd: a primary that loses its lease with nothing left to
+// commit, and cannot even end the lease, goes on as a replica once etcd is back.
+func TestIdlePrimaryCutFromEtcd(t *testing.T) {
+	etcd := testenv.StartEtcd(t, 1, testenv.EtcdOptions{})
+	u, err := url.Parse(etcd.Endpoints()[0])
+	must(t, err)
+	p := testenv.NewProxy(t, u.Host)
+	c := newCluster(t, etcd, testenv.StartVersityGW(t))
+	old := c.addNode(0, clusterOptions{endpoints: []string{"http://" + p.Addr()}, args: []string{"--lease-ttl", "1s"}})
+	c.addNode(1, clusterOptions{args: []string{"--lease-ttl", "1s"}})
+	db := dial(old.addr)
+	defer db.Close()
+	must(t, db.Set(t.Context(), "k", "v", 0).Err())
+
+	p.Cut()
+	c.waitPrimary(old.id)
+	testenv.Eventually(t, 20*time.Second, "the old primary to give up on its lease", func(context.Context) error {
+		if log := old.proc.Log(); !strings.Contains(log, "its lease ends by itself") {
+			return errors.New("it has not said so")
+		}
+		return nil
+	})
+	p.Heal()
+	c.waitServing(old)
+	c.sameEverywhere()
+}
+
 // TestAnswerLost cuts the primary from etcd in the middle of appends, again and
 // again: whether an append whose answer was lost went through is found out, not
 // guessed, so that every INCR counts exactly once.
