@@ -92,6 +92,9 @@ func TestExpiryFinds(t *testing.T) {
 			return []string{"EVAL", "local t = redis.call('PTTL', KEYS[1]) return t < 0 and t or t + 100", "1", c[1]}
 		}), nil, []string{"another time is left"}},
 		{"a lost write", every(1, with("SET", "PX"), instead(sayOK...)).then(withoutPTTL), nil, []string{early, replaced}},
+		{"a refused write that happened", every(1, with("SET", "PX"), func(c []string) []string {
+			return []string{"EVAL", "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return redis.error_reply('LOGFULL not now')", "1", c[1], c[2], c[4]}
+		}).then(withoutPTTL), nil, []string{"nobody wrote"}},
 		{"a replica that hides nothing", every(1, with("SET", "PX"), func(c []string) []string {
 			lua := "redis.call('SET', 'shadow:' .. KEYS[1], ARGV[1]) return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
 			return []string{"EVAL", lua, "1", c[1], c[2], c[4]}

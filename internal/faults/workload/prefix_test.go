@@ -1,7 +1,10 @@
 package workload
 
 import (
+	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,4 +175,47 @@ func TestAheadOfCommit(t *testing.T) {
 	look(replica, false)
 	look(primary, true)
 	expectFound(t, env, "a is 0 on the primary, where 1 was acknowledged or shown")
+}
+
+// TestRestartedReplica: a node that was started again may be further behind than
+// it was, which its readers' next connections tell.
+func TestRestartedReplica(t *testing.T) {
+	before, after := newLiar(t, testenv.StartRedis(t).Addr, asPrimary), newLiar(t, testenv.StartRedis(t).Addr, asPrimary)
+	proxy := testenv.NewProxy(t, before)
+	env := newEnv(Target{"node-0", proxy.Addr()})
+	w := NewPrefix(env)
+	for _, chains := range w.chains {
+		ch := chains[0]
+		ch.sent[keyA].Store(5)
+		ch.sent[keyB].Store(5)
+		for addr, n := range map[string]int{before: 5, after: 3} {
+			expect(t, connected(t, addr).Write("MSET", ch.keys[keyA], n, ch.keys[keyB], n), Done, "OK")
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		c := env.NewReplicaClient(env.Targets[0])
+		defer c.Close()
+		w.read(ctx, c, false)
+	})
+	reads := func(more int) {
+		t.Helper()
+		enough := w.Operations() + more
+		testenv.Eventually(t, 30*time.Second, "more was read", func(context.Context) error {
+			if n := w.Operations(); n < enough {
+				return fmt.Errorf("%d of %d reads", n, enough)
+			}
+			return nil
+		})
+	}
+	reads(100)
+	proxy.SetTarget(after)
+	proxy.Reset()
+	reads(100)
+	if kept, _ := env.List(); len(kept) > 0 {
+		t.Errorf("found %v", kept)
+	}
 }
