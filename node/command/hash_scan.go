@@ -92,7 +92,7 @@ func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int)
 		if values {
 			c.Out.Bulk(value)
 		}
-		tooBig = count < 0 && len(c.Out.B)-start > limit
+		tooBig = count < 0 && (len(c.Out.B)-start > limit || c.Out.Over)
 		return !tooBig
 	}
 	switch {

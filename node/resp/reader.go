@@ -16,6 +16,8 @@ const (
 	keepBuffer = 64 << 10
 	// keepArgs is the same for the list of arguments.
 	keepArgs = 1 << 10
+	// carefulFrom is the buffer from which on memory is dearer than copying.
+	carefulFrom = 1 << 20
 	// slackFills is after how many reads that used less than a quarter of the
 	// buffer it shrinks.
 	slackFills = 16
@@ -35,8 +37,9 @@ const (
 // The buffer begins with 1 KiB and grows when received bytes fill it: up to
 // 16 KiB for a client that pipelines, and as far as it must for a command that
 // is larger. A buffer of more than 64 KiB is given up as soon as less than a quarter
-// of it is needed, a smaller one step by step. So a Reader holds at most 64 KiB or
-// four times the bytes that wait in it, whichever is more.
+// of it is needed, a smaller one step by step. So a Reader's buffer is at most
+// 64 KiB or four times the bytes that wait in it, whichever is more; Memory tells
+// what it holds beside that for commands of many arguments.
 type Reader struct {
 	buf  []byte
 	r, w int // buf[r:w] is received and not consumed; r is where a command begins
@@ -83,6 +86,13 @@ func (r *Reader) Buffered() int { return r.w - r.r }
 // Size returns the size of the buffer in bytes.
 func (r *Reader) Size() int { return len(r.buf) }
 
+// Memory returns how many bytes the Reader holds: its buffer and the lists of
+// arguments, which take more than the arguments themselves where those are short.
+func (r *Reader) Memory() int {
+	const spanSize, argSize = 16, 24
+	return len(r.buf) + spanSize*cap(r.spans) + argSize*cap(r.args)
+}
+
 // Fill reads from src once, into the free space of the buffer, which it makes
 // if there is none. Arguments that Next has returned are invalid from then on.
 //
@@ -116,7 +126,7 @@ func (r *Reader) Release() {
 
 // makeRoom prepares the buffer for a read.
 func (r *Reader) makeRoom() {
-	if r.left == 0 && cap(r.spans) > keepArgs {
+	if r.left == 0 && max(cap(r.spans), cap(r.args)) > keepArgs {
 		r.spans, r.args = nil, nil
 	}
 	waiting := r.Buffered()
@@ -149,7 +159,11 @@ func (r *Reader) grown(waiting int) int {
 	size := 2 * waiting
 	if r.left > 0 && r.bulk >= 0 {
 		if need := r.pos + r.bulk + 2; need > waiting {
-			size = min(4*waiting, need)
+			step := 4
+			if waiting >= carefulFrom {
+				step = 2 // what was announced may never come
+			}
+			size = min(step*waiting, need)
 		}
 	}
 	return max(minBuffer, min(size, r.limits.QueryBuffer+1))

@@ -531,3 +531,72 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// Memory tells of lists of arguments, which outgrow the arguments where those
+// are short.
+func TestReaderMemory(t *testing.T) {
+	r := NewReader(Limits{})
+	r.SetAuthenticated(true)
+	src := strings.NewReader("*100001\r\n" + strings.Repeat("$0\r\n\r\n", 100_000))
+	for src.Len() > 0 {
+		if err := r.Fill(src); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := r.Next(); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if got, want := r.Memory(), r.Size()+100_000*16; got < want {
+		t.Errorf("a command of 100,000 empty arguments takes %d bytes, want at least %d", got, want)
+	}
+}
+
+// The list of an inline command's arguments is not kept for long either.
+func TestReaderForgetsManyInlineArguments(t *testing.T) {
+	r := NewReader(Limits{})
+	src := strings.NewReader(strings.Repeat("a ", 30_000) + "\n" + strings.Repeat("PING\n", 100))
+	for src.Len() > 0 {
+		if err := r.Fill(src); err != nil {
+			t.Fatal(err)
+		}
+		for ok := true; ok; {
+			var err error
+			if _, ok, err = r.Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.Fill(iotest.ErrReader(io.EOF))
+	if got := r.Memory(); got > keepBuffer+keepArgs*24 {
+		t.Errorf("%d bytes are held after small commands", got)
+	}
+}
+
+// The buffer for a large argument grows with what came of it, by a factor that
+// is smaller the larger it is.
+func TestReaderGrowsWithWhatCame(t *testing.T) {
+	r := NewReader(Limits{})
+	r.SetAuthenticated(true)
+	src := io.MultiReader(strings.NewReader("*1\r\n$536870912\r\n"), io.LimitReader(zeros{}, 8<<20))
+	for {
+		err := r.Fill(src)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Next()
+		most := 4 * r.Buffered()
+		if r.Buffered() > 4<<20 {
+			most = 2 * r.Buffered()
+		}
+		if r.Size() > max(most, keepBuffer) {
+			t.Fatalf("the buffer has %d bytes for %d that came", r.Size(), r.Buffered())
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }

@@ -15,9 +15,27 @@ import (
 //
 // The aggregate methods (Array, Map, Set, Push, Attribute) write only the
 // header; the caller then writes exactly as many replies as it announced.
+//
+// With a Limit, text that would make B longer is left out and Over set: what is
+// in B is of no use then, and the owner gives up the conversation. A short
+// request can ask for a reply of any size; whoever writes one in a loop that
+// only its size would end looks at Over.
 type Writer struct {
 	B     []byte
 	Proto int
+	Limit int // bytes of B; 0: none
+	Over  bool
+}
+
+// room reports whether n more bytes of text are within the limit. Numbers and
+// headers are not asked about: there are not many more of them than arguments
+// in the request.
+func (w *Writer) room(n int) bool {
+	if w.Limit > 0 && len(w.B)+n > w.Limit {
+		w.Over = true
+		return false
+	}
+	return true
 }
 
 func (w *Writer) resp3() bool { return w.Proto >= 3 }
@@ -28,6 +46,9 @@ func (w *Writer) OK() { w.B = append(w.B, "+OK\r\n"...) }
 // SimpleString writes a status reply. CR and LF, which would end it, become
 // spaces.
 func (w *Writer) SimpleString(s string) {
+	if !w.room(len(s)) {
+		return
+	}
 	w.B = append(w.B, '+')
 	w.B = appendLine(w.B, s)
 	w.B = append(w.B, '\r', '\n')
@@ -37,6 +58,9 @@ func (w *Writer) SimpleString(s string) {
 // for example "ERR syntax error". As in Redis, CR and LF are cut off at both
 // ends and become spaces elsewhere.
 func (w *Writer) Error(msg string) {
+	if !w.room(len(msg)) {
+		return
+	}
 	w.B = append(w.B, '-')
 	w.B = appendLine(w.B, strings.Trim(msg, "\r\n"))
 	w.B = append(w.B, '\r', '\n')
@@ -52,6 +76,9 @@ func (w *Writer) Int(n int64) { w.B = appendHeader(w.B, ':', n) }
 
 // Bulk writes a bulk string. A nil b is the empty string; see Null for absence.
 func (w *Writer) Bulk(b []byte) {
+	if !w.room(len(b)) {
+		return
+	}
 	w.B = appendHeader(w.B, '$', int64(len(b)))
 	w.B = append(w.B, b...)
 	w.B = append(w.B, '\r', '\n')
@@ -59,6 +86,9 @@ func (w *Writer) Bulk(b []byte) {
 
 // BulkString writes a bulk string.
 func (w *Writer) BulkString(s string) {
+	if !w.room(len(s)) {
+		return
+	}
 	w.B = appendHeader(w.B, '$', int64(len(s)))
 	w.B = append(w.B, s...)
 	w.B = append(w.B, '\r', '\n')
@@ -152,6 +182,9 @@ func (w *Writer) BigNumber(s string) {
 		w.BulkString(s)
 		return
 	}
+	if !w.room(len(s)) {
+		return
+	}
 	w.B = append(w.B, '(')
 	w.B = appendLine(w.B, s)
 	w.B = append(w.B, '\r', '\n')
@@ -163,6 +196,9 @@ func (w *Writer) BigNumber(s string) {
 func (w *Writer) Verbatim(format, s string) {
 	if !w.resp3() {
 		w.BulkString(s)
+		return
+	}
+	if !w.room(len(s)) {
 		return
 	}
 	const formatLen = 3
@@ -180,7 +216,11 @@ func (w *Writer) Verbatim(format, s string) {
 }
 
 // Raw appends whole replies that are encoded already.
-func (w *Writer) Raw(b []byte) { w.B = append(w.B, b...) }
+func (w *Writer) Raw(b []byte) {
+	if w.room(len(b)) {
+		w.B = append(w.B, b...)
+	}
+}
 
 func (w *Writer) prefix(resp3, resp2 byte) byte {
 	if w.resp3() {

@@ -94,3 +94,34 @@ func TestWriterAllocates(t *testing.T) {
 		}
 	}
 }
+
+// Text beyond the limit is left out, whichever way it comes, and Over tells.
+func TestWriterLimit(t *testing.T) {
+	text := strings.Repeat("x", 100)
+	for name, write := range map[string]func(*Writer){
+		"simple string": func(w *Writer) { w.SimpleString(text) },
+		"error":         func(w *Writer) { w.Error(text) },
+		"bulk":          func(w *Writer) { w.Bulk([]byte(text)) },
+		"bulk string":   func(w *Writer) { w.BulkString(text) },
+		"verbatim":      func(w *Writer) { w.Verbatim("txt", text) },
+		"big number":    func(w *Writer) { w.BigNumber(text) },
+		"raw":           func(w *Writer) { w.Raw([]byte(text)) },
+	} {
+		for _, proto := range []int{2, 3} {
+			w := &Writer{Proto: proto, Limit: 1000}
+			for range 1000 {
+				write(w)
+			}
+			if !w.Over || len(w.B) > 1000+20 {
+				t.Errorf("%s, RESP%d: %d bytes, over: %v", name, proto, len(w.B), w.Over)
+			}
+			w = &Writer{Proto: proto}
+			for range 1000 {
+				write(w)
+			}
+			if w.Over || len(w.B) < 100_000 {
+				t.Errorf("%s, RESP%d without a limit: %d bytes, over: %v", name, proto, len(w.B), w.Over)
+			}
+		}
+	}
+}
