@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -178,7 +179,7 @@ func (c *conn) describe(now time.Time) string {
 	if c.quit {
 		flags += "c"
 	}
-	if c.noEvict {
+	if c.noEvict.Load() {
 		flags += "e"
 	}
 	if flags == "" {
@@ -186,25 +187,26 @@ func (c *conn) describe(now time.Time) string {
 	}
 	queued, queuedBytes := -1, int64(0)
 	if c.tx != nil {
-		queued, queuedBytes = len(c.tx.commands), c.tx.size
+		queued, queuedBytes = len(c.tx.commands), c.tx.memory
 	}
 	held, replies := c.out.size()
+	total, _ := c.mem.size()
 	cmd := c.lastCommand
 	if cmd == "" {
 		cmd = "NULL"
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d multi-mem=%d rbs=%d oll=%d omem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d multi-mem=%d rbs=%d oll=%d omem=%d tot-mem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.nc.RemoteAddr(), c.nc.LocalAddr(), -1, c.name,
 		int(now.Sub(c.created).Seconds()), int(now.Sub(c.lastActive).Seconds()), flags, c.db,
-		queued, len(c.watching), queuedBytes, c.bufferSize.Load(), replies, held, cmd, c.proto, c.libName, c.libVer)
+		queued, len(c.watching), queuedBytes, c.bufferSize.Load(), replies, held, total, cmd, c.proto, c.libName, c.libVer)
 }
 
 func clientNoEvict(x *command.Ctx) {
 	switch {
 	case command.EqualFold(x.Args[2], "ON"):
-		client(x).noEvict = true
+		client(x).noEvict.Store(true)
 	case command.EqualFold(x.Args[2], "OFF"):
-		client(x).noEvict = false
+		client(x).noEvict.Store(false)
 	default:
 		x.SyntaxError()
 		return
@@ -311,16 +313,16 @@ func parseKillFilter(args [][]byte) (*killFilter, error) {
 // connection itself ends after its reply.
 func (c *conn) kill(f *killFilter) int {
 	n := 0
-	for _, other := range c.srv.sorted() {
+	c.srv.each(func(other *conn) {
 		switch {
 		case !f.matches(other) || other == c && f.skipMe:
-			continue
+			return
 		case other == c:
 			c.quit = true
 		default:
-			other.out.shut()
+			other.out.end(net.ErrClosed)
 		}
 		n++
-	}
+	})
 	return n
 }

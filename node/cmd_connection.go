@@ -153,6 +153,7 @@ func reset(x *command.Ctx) {
 	c.unwatch()
 	last, active := c.lastCommand, c.lastActive
 	c.session = c.newSession()
+	c.noEvict.Store(false)
 	c.lastCommand, c.lastActive = last, active
 	c.rd.SetAuthenticated(c.authenticated)
 	x.Out.Proto = c.proto

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	runtimemetrics "runtime/metrics"
 	"slices"
 	"strings"
 	"time"
@@ -113,18 +114,25 @@ func infoClients(w *infoWriter, c *conn) {
 }
 
 func infoMemory(w *infoWriter, c *conn) {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	rss := residentBytes()
-	w.field("used_memory", m.HeapAlloc)
-	w.field("used_memory_human", human(m.HeapAlloc))
+	heap, rss := heapBytes(), residentBytes()
+	w.field("used_memory", heap)
+	w.field("used_memory_human", human(heap))
 	w.field("used_memory_rss", rss)
 	w.field("used_memory_rss_human", human(rss))
 	w.field("used_memory_dataset", c.srv.engine.ks.MemoryUsed())
+	w.field("mem_clients_normal", c.srv.memory.total.Load())
 	w.field("maxmemory", 0)
 	w.field("maxmemory_human", "0B")
 	w.field("maxmemory_policy", "noeviction")
 	w.field("mem_allocator", "go")
+}
+
+// heapBytes is what runtime.MemStats calls HeapAlloc. To read it there would stop
+// the whole process for a moment, and anybody may send INFO.
+func heapBytes() uint64 {
+	s := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	runtimemetrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 func residentBytes() uint64 {
@@ -184,8 +192,11 @@ func infoStats(w *infoWriter, c *conn) {
 	w.field("rejected_connections", st.rejectedConnections.Load())
 	w.field("expired_keys", st.Expired)
 	w.field("evicted_keys", 0)
+	w.field("evicted_clients", c.srv.memory.evicted.Load())
 	w.field("keyspace_hits", st.Hits)
 	w.field("keyspace_misses", st.Misses)
+	w.field("client_query_buffer_limit_disconnections", st.queryLimitCuts.Load())
+	w.field("client_output_buffer_limit_disconnections", st.outputLimitCuts.Load())
 	w.field("total_error_replies", st.errorReplies)
 }
 

@@ -35,7 +35,8 @@ type Config struct {
 	MaxBatch    int           // bytes of commands committed in one entry; default 128 KiB
 
 	Databases          int    // default 16
-	MaxClients         int    // default 10000
+	MaxClients         int    // default 10000, or fewer where the limit on open files is low
+	MaxMemoryClients   string // bytes all clients may take ("256mb"), or a share of the memory; default "10%", "0": no limit
 	RequirePass        string // "" lets everybody in who reaches the port
 	EnableDebugCommand string // no, yes or local; default no
 
@@ -74,6 +75,9 @@ func (c *Config) Check() error {
 	setDefault(&c.SegmentAge, 10*time.Second)
 	setDefault(&c.Databases, 16)
 	setDefault(&c.MaxClients, 10000)
+	if err := c.checkClients(); err != nil {
+		return err
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -82,6 +86,17 @@ func (c *Config) Check() error {
 	}
 	if min := 4*c.SegmentSize + 2*headReserve; c.HeadLimit < min {
 		return fmt.Errorf("head limit of %d bytes is too small for segments of %d bytes: it must be at least %d", c.HeadLimit, c.SegmentSize, min)
+	}
+	return nil
+}
+
+// checkClients is Check for maxmemory-clients.
+func (c *Config) checkClients() error {
+	if c.MaxMemoryClients == "" {
+		c.MaxMemoryClients = "10%"
+	}
+	if _, err := parseMemoryOrShare(c.MaxMemoryClients); err != nil {
+		return fmt.Errorf("maxmemory-clients: %w", err)
 	}
 	return nil
 }

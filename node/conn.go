@@ -20,6 +20,13 @@ const (
 	// maxChunkReply is how many bytes of replies a chunk produces before it
 	// lets go of the lock, give or take one reply.
 	maxChunkReply = 256 << 10
+	// maxChunkArgs is how many arguments the commands of a chunk have before it
+	// takes no more, give or take one command.
+	maxChunkArgs = 16 << 10
+	// maxHold is how long a chunk goes on after a command that took its time.
+	// Others wait for the lock meanwhile, and a pipeline of slow commands is no
+	// reason to make them wait for all of it.
+	maxHold = time.Millisecond
 	// maxHeld is how many bytes of replies may wait for a commit before the
 	// connection stops reading.
 	maxHeld = 1 << 20
@@ -48,10 +55,14 @@ type conn struct {
 	deadline   bool         // a read deadline is set
 	bufferSize atomic.Int64 // of the reader, for CLIENT LIST
 	newLimits  atomic.Bool  // CONFIG SET changed the protocol's limits
+	noEvict    atomic.Bool  // CLIENT NO-EVICT ON
+	mem        footprint
+	weighed    int64 // what weigh has last found
 
 	// The chunk being executed.
 	*chunk
 	quit bool // close once the chunk's replies are sent
+	slow bool // the last command may have taken its time
 
 	session
 }
@@ -65,12 +76,12 @@ type session struct {
 	libVer        string
 	authenticated bool
 	readonly      bool // READONLY was sent: reads from a replica are accepted
-	noEvict       bool
 	reply         replyMode
 	tx            *transaction
 	lastCommand   string
 	lastActive    time.Time
 	watching      []watched
+	watchMemory   int64 // what watching takes
 	watchBroken   bool
 }
 
@@ -102,6 +113,7 @@ func (ch *chunk) release() {
 	}
 	clear(ch.args[:cap(ch.args)])
 	ch.w.B, ch.args, ch.ends, ch.marks = ch.w.B[:0], ch.args[:0], ch.ends[:0], ch.marks[:0]
+	ch.w.Over = false
 	chunks.Put(ch)
 }
 
@@ -155,8 +167,11 @@ func (c *conn) fillWithin(d time.Duration) error {
 	return err
 }
 
-// Read reads from the client, counting, for the reader's Fill.
+// Read reads from the client, counting, for the reader's Fill. By now Fill has
+// made room for it.
 func (c *conn) Read(b []byte) (int, error) {
+	c.weigh()
+	c.srv.evict()
 	n, err := c.nc.Read(b)
 	c.srv.engine.stats.netInput.Add(uint64(n))
 	return n, err
@@ -197,7 +212,7 @@ func (c *conn) runBuffered(ctx context.Context) error {
 // parse collects whole commands from the reader's buffer, up to maxChunk.
 func (c *conn) parse() error {
 	c.args, c.ends = c.args[:0], c.ends[:0]
-	for len(c.ends) < maxChunk {
+	for len(c.ends) < maxChunk && len(c.args) < maxChunkArgs {
 		args, ok, err := c.rd.Next()
 		if err != nil || !ok {
 			return err
@@ -215,25 +230,30 @@ func (c *conn) parse() error {
 }
 
 // execute runs parsed commands from number next on under one hold of the
-// engine's lock, until all ran or enough replies have gathered, and sends
-// their replies. It returns the number of the first that did not run.
+// engine's lock, until all ran, enough replies have gathered or enough time has
+// passed, and sends their replies. It returns the number of the first that did
+// not run.
 func (c *conn) execute(next int) (int, error) {
+	c.w.Limit = c.srv.replyLimit()
 	e := c.srv.engine
 	e.mu.Lock()
 	tenure := e.primary
 	now := time.Now()
 	e.hold(now)
 	err := error(nil)
-	for err == nil && next < len(c.ends) && len(c.w.B) < maxChunkReply && !c.quit && e.primary == tenure {
+	for more := true; more && next < len(c.ends) && !e.queueFull(); next++ {
 		start := 0
 		if next > 0 {
 			start = c.ends[next-1]
 		}
 		err = c.run(c.args[start:c.ends[next]])
-		next++
+		more = err == nil && !c.quit && len(c.w.B) < maxChunkReply && e.primary == tenure &&
+			(!c.slow || time.Since(now) < maxHold)
 	}
 	c.lastActive = now
+	c.weigh()
 	e.mu.Unlock()
+	c.srv.evict()
 	if err != nil {
 		return next, err
 	}
@@ -249,9 +269,14 @@ func (c *conn) execute(next int) (int, error) {
 	return next, c.send(c.marks, tenure.gen)
 }
 
-// send hands the chunk's replies to the output.
+// send hands the chunk's replies to the output. The memory of large ones goes
+// with them.
 func (c *conn) send(marks []mark, gen uint64) error {
 	err := c.out.send(c.w.B, marks, c.srv.engine.gate, gen)
+	if len(c.w.B) > maxChunkReply {
+		c.w.B = nil
+		c.weigh()
+	}
 	c.w.B, c.marks = c.w.B[:0], c.marks[:0]
 	return err
 }

@@ -22,6 +22,10 @@ const (
 // so that its effects fit one entry of the log.
 const maxCommandSize = 768 << 20
 
+// fewArgs is how many arguments a command that is fast for each of them has
+// without taking its time.
+const fewArgs = 64
+
 // run runs one command of the chunk and marks what its reply waits for. The
 // engine's lock is held. An error ends the connection without the reply.
 func (c *conn) run(args [][]byte) error {
@@ -32,10 +36,11 @@ func (c *conn) run(args [][]byte) error {
 	cmd, err := e.table.Lookup(args)
 	if cmd == nil && crossProtocol(args[0]) {
 		// A browser was made to send HTTP to this port.
-		c.srv.log.Warn("possible cross-protocol attack, closing the connection", "addr", c.nc.RemoteAddr())
+		c.srv.warnCrossProtocol(c)
 		c.quit = true
 		return nil
 	}
+	c.slow = cmd == nil || cmd.Flags&command.Fast == 0 || len(args) > fewArgs
 	if err == nil {
 		c.lastCommand = cmd.FullName()
 		err = c.admit(cmd, args)
@@ -44,7 +49,7 @@ func (c *conn) run(args [][]byte) error {
 	case err != nil:
 		c.refuse(cmd, err)
 	case c.tx != nil && !runsInsideMulti(cmd):
-		c.tx.queue(cmd, args)
+		c.tx.queue(cmd, args, c.srv.cfg.maxQuery.Load())
 		c.w.SimpleString("QUEUED")
 	default:
 		e.invoke(c, cmd, args)
@@ -55,6 +60,9 @@ func (c *conn) run(args [][]byte) error {
 	seq, err := e.finish()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	if c.w.Over {
+		return errOutputLimit
 	}
 	c.silence(before)
 	c.mark(seq)

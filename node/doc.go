@@ -5,6 +5,7 @@
 //	server, conn, output   connections: reading, running chunks, sending replies
 //	engine, dispatch       one command at a time over the data; what may run when
 //	gate, lastWrite        which replies wait for which commit
+//	clientmem, limits      what clients may take, and who goes when it is more
 //	follow, lead, load     the node's roles, one goroutine that runs them in turn
 //	cmd_*, multi, watch    commands on connections and the server, with their rows
 //
@@ -25,6 +26,29 @@
 // replies is handed on. That is enough for all of them: at that moment no other
 // primary existed, so what was read was the newest state; and a reply that waits
 // for a commit leaves on the word of etcd's fence.
+//
+// # Bounds
+//
+// What clients can make a node hold is bounded, each client by itself and all of
+// them together:
+//
+//   - a command by client-query-buffer-limit, 10 short arguments before AUTH; a
+//     transaction by the same limit, what its queue takes counted in full, and
+//     by what fits an entry of the log
+//   - replies of one connection by 256 KiB and one reply, after which it executes
+//     nothing more until they are sent; those that wait for a commit by 1 MiB;
+//     one reply by half of maxmemory-clients, and by client-output-buffer-limit
+//   - what waits to be committed by 64 MiB and one command
+//   - all that connections hold by maxmemory-clients: beyond it those that hold
+//     most are closed, as in Redis 7. There it is off by default. Here it is a
+//     tenth of the memory: a node that is killed for want of memory costs a
+//     failover, and its successor meets the same clients
+//   - connections by maxclients, and by the open files there are
+//
+// Nothing is reserved for what a client merely announces. One hold of the
+// engine's lock ends soon after a command that took its time, so that a pipeline
+// of slow commands lets others in between; a single slow command (KEYS, LCS) is
+// run to its end.
 //
 // # Roles
 //

@@ -81,6 +81,12 @@ func (e *engine) waitRoom(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// queueFull reports whether so much waits to be committed that nothing may run
+// before waitRoom.
+func (e *engine) queueFull() bool {
+	return e.primary != nil && e.primary.appender.QueuedBytes() > maxQueue
+}
+
 // hold prepares for a run of units under one hold of the lock: for all of them
 // it is the same time, as within one turn of Redis's event loop.
 func (e *engine) hold(now time.Time) {

@@ -23,6 +23,7 @@ func TestRowsEqualRedis(t *testing.T) {
 	commandtest.CompareRows(t, redis.Addr, infoRows())
 	commandtest.CompareRows(t, redis.Addr, replicationRows())
 	commandtest.CompareRows(t, redis.Addr, debugRows())
+	commandtest.CompareSubcommands(t, redis.Addr, memoryRows()[0])
 	commandtest.CompareSubcommands(t, redis.Addr, clientRows()[0], "setinfo")
 }
 
@@ -201,7 +202,25 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set proto-max-bulk-len 2mb
 			config get proto-max-bulk-len
 			config set proto-max-bulk-len 512mb
-			config set proto-max-bulk-len 5x`,
+			config set proto-max-bulk-len 5x
+			config set maxmemory-clients 5%
+			config get maxmemory-clients
+			config set maxmemory-clients 100mb
+			config get maxmemory-clients
+			config set maxmemory-clients 101%
+			config set maxmemory-clients %
+			config set maxmemory-clients -1
+			config set maxmemory-clients 5.5%
+			config set maxmemory-clients lots
+			config get maxmemory-clients
+			config set maxmemory-clients 0%
+			config get maxmemory-clients`,
+		"memory": `
+			memory purge
+			memory purge x
+			memory nosuch
+			memory`,
+
 		"wait": `
 			wait a b
 			wait 0 -1

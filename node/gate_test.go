@@ -205,6 +205,55 @@ func TestOutputLimits(t *testing.T) {
 	}
 }
 
+// The time that a large reply may take under a soft limit is not a deadline for
+// what is sent after it.
+func TestSoftLimitForgetsWhatWasSent(t *testing.T) {
+	server, client := pair(t)
+	g := &gate{}
+	gen := g.reset(0)
+	o := newOutput(server, func() outputLimit { return outputLimit{soft: 10, softFor: 50 * time.Millisecond} })
+	defer o.close()
+	r := bufio.NewReader(client)
+	replies(t, o, g, gen, "longer_than_ten_bytes", 0)
+	expect(t, r, "longer_than_ten_bytes")
+	<-time.After(100 * time.Millisecond) // past the deadline of the reply that was sent in time
+	replies(t, o, g, gen, "short", 0)
+	expect(t, r, "short")
+}
+
+// A large reply that waits is not copied, and what is held counts until it has
+// left.
+func TestHeldRepliesCount(t *testing.T) {
+	server, client := pair(t)
+	g := &gate{}
+	gen := g.reset(0)
+	o := newOutput(server, noLimit)
+	var m clientMemory
+	o.mem = &footprint{all: &m}
+	defer o.close()
+	large := make([]byte, maxChunkReply+1)
+	if err := o.send(large, []mark{{end: len(large), seq: 1}}, g, gen); err != nil {
+		t.Fatal(err)
+	}
+	if &o.held[0].b[0] != &large[0] {
+		t.Error("a large reply was copied")
+	}
+	replies(t, o, g, gen, "small", 2)
+	if got, want := m.total.Load(), int64(len(large)+len("small\n")+2*heldMemory); got != want {
+		t.Errorf("%d bytes are held, want %d", got, want)
+	}
+	g.commit(2)
+	if _, err := io.CopyN(io.Discard, client, int64(len(large)+len("small\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.wait(0); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.total.Load(); got != 0 {
+		t.Errorf("%d bytes are held after all was sent", got)
+	}
+}
+
 func TestLastWriteNeverUnderstates(t *testing.T) {
 	l := newLastWrite()
 	keys := []string{"a", "b", "c", "a\x00", ""}

@@ -9,6 +9,7 @@ type transaction struct {
 	commands []queued
 	flags    command.Flags // of all queued commands, or-ed
 	size     int64         // bytes of arguments
+	memory   int64         // what the commands take, for short arguments much more
 	spoiled  bool          // a command was refused: EXEC aborts
 }
 
@@ -17,7 +18,10 @@ type queued struct {
 	args [][]byte
 }
 
-func (tx *transaction) queue(cmd *command.Command, args [][]byte) {
+// queue keeps a command for EXEC. A transaction that would not fit an entry of
+// the log, or takes more than memory bytes, is spoiled: it is bounded, and EXEC
+// tells.
+func (tx *transaction) queue(cmd *command.Command, args [][]byte, memory int64) {
 	if tx.spoiled {
 		return // it will never run, so it need not be kept
 	}
@@ -35,9 +39,9 @@ func (tx *transaction) queue(cmd *command.Command, args [][]byte) {
 	tx.commands = append(tx.commands, queued{cmd, kept})
 	tx.flags |= cmd.Flags & (command.Write | command.ReadOnly)
 	tx.size += int64(total)
-	if tx.size > maxCommandSize {
-		// Kept as spoiled so that memory is bounded; EXEC tells.
-		tx.commands, tx.spoiled = nil, true
+	tx.memory += queuedMemory + argMemory*int64(len(args)) + int64(total)
+	if tx.size > maxCommandSize || tx.memory > memory {
+		tx.commands, tx.spoiled, tx.memory = nil, true, 0
 	}
 }
 

@@ -81,6 +81,9 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.metrics = newMetrics(n, cfg.Metrics)
 	n.settings = newSettings(&cfg, port, host)
+	if most := n.settings.clients; int64(cfg.MaxClients) > most {
+		n.log.Warn("maxclients is lowered to what the limit on open files has room for", "maxclients", cfg.MaxClients, "now", most)
+	}
 	n.shard = etcdfence.Open(cfg.Etcd, cfg.Cluster, cfg.Shard, etcdfence.Options{
 		HeadLimit: cfg.HeadLimit, LeaseTTL: cfg.LeaseTTL, Spill: n.segments, Logger: n.log, Metrics: n.metrics,
 	})

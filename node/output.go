@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,8 @@ type output struct {
 	nc    net.Conn
 	limit func() outputLimit
 	count *atomic.Uint64 // bytes sent by all connections; may be nil
+	mem   *footprint     // of the connection, for what is held; may be nil
+	ended func()         // called once when nothing is sent any more; may be nil
 
 	mu       sync.Mutex
 	changed  sync.Cond // on mu: something was released, written or cut
@@ -44,6 +47,13 @@ type output struct {
 	softAt   time.Time // since when the soft limit is passed
 	wg       sync.WaitGroup
 }
+
+// What the second goroutine keeps for the next time: a busier time must not
+// leave a large buffer with every connection.
+const (
+	keepJoined = 4 << 10 // bytes
+	keepHeld   = 64      // replies
+)
 
 type heldReply struct {
 	seq uint64
@@ -63,7 +73,8 @@ func newOutput(nc net.Conn, limit func() outputLimit) *output {
 }
 
 // send takes the replies of one chunk, executed in generation gen. What may
-// leave at once is written before it returns; b may be reused then.
+// leave at once is written before it returns; b may be reused then, unless it
+// is longer than maxChunkReply: what is held of it is not copied.
 func (o *output) send(b []byte, marks []mark, g *gate, gen uint64) error {
 	o.mu.Lock()
 	if o.err != nil {
@@ -78,8 +89,12 @@ func (o *output) send(b []byte, marks []mark, g *gate, gen uint64) error {
 	}
 	start := free
 	for _, m := range marks {
-		o.held = append(o.held, heldReply{m.seq, append([]byte(nil), b[start:m.end]...)})
-		o.heldSize += int64(m.end - start)
+		reply := b[start:m.end:m.end]
+		if len(b) <= maxChunkReply {
+			reply = append([]byte(nil), reply...)
+		}
+		o.held = append(o.held, heldReply{m.seq, reply})
+		o.hold(len(reply), 1)
 		start = m.end
 	}
 	if len(o.held) > 0 && !o.started {
@@ -111,10 +126,17 @@ func (o *output) write(b []byte) error {
 	o.writing = true
 	lim := o.limit()
 	o.mu.Unlock()
-	if lim.soft > 0 && int64(len(b)) > lim.soft {
+	timed := lim.soft > 0 && int64(len(b)) > lim.soft
+	if timed {
 		o.nc.SetWriteDeadline(time.Now().Add(lim.softFor))
 	}
 	n, err := o.nc.Write(b)
+	if timed {
+		o.nc.SetWriteDeadline(time.Time{})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errOutputLimit
+		}
+	}
 	o.mu.Lock()
 	o.writing = false
 	o.sent += int64(n)
@@ -146,19 +168,22 @@ func (o *output) judge(more int64) error {
 	return o.err
 }
 
+// hold accounts for replies that are held, or with negative numbers no more.
+func (o *output) hold(bytes, replies int) {
+	o.heldSize += int64(bytes)
+	if o.mem != nil {
+		o.mem.add(int64(bytes) + heldMemory*int64(replies))
+	}
+}
+
 // writeHeld sends held replies as they are released.
 func (o *output) writeHeld() {
 	defer o.wg.Done()
-	var b []byte
+	var joined []byte
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {
-		n := 0
-		b = b[:0]
-		for n < len(o.held) && o.held[n].seq <= o.released && len(b) < maxChunkReply {
-			b = append(b, o.held[n].b...)
-			n++
-		}
+		n := o.sendable()
 		switch {
 		case o.err != nil:
 			return
@@ -166,16 +191,37 @@ func (o *output) writeHeld() {
 			o.changed.Wait()
 			continue
 		}
-		o.held = append(o.held[:0], o.held[n:]...)
+		b := o.held[0].b
+		if n > 1 {
+			joined = joined[:0]
+			for _, h := range o.held[:n] {
+				joined = append(joined, h.b...)
+			}
+			b = joined
+		}
+		o.held = slices.Delete(o.held, 0, n)
 		if o.write(b) != nil {
 			return
 		}
-		o.heldSize -= int64(len(b))
+		o.hold(-len(b), -n)
 		o.changed.Broadcast()
-		if cap(b) > 2*maxChunkReply {
-			b = nil
+		if cap(joined) > keepJoined {
+			joined = nil
+		}
+		if len(o.held) == 0 && cap(o.held) > keepHeld {
+			o.held = nil
 		}
 	}
+}
+
+// sendable is how many of the held replies may be sent now, in one write.
+func (o *output) sendable() int {
+	n, size := 0, 0
+	for n < len(o.held) && o.held[n].seq <= o.released && (n == 0 || size+len(o.held[n].b) <= maxChunkReply) {
+		size += len(o.held[n].b)
+		n++
+	}
+	return n
 }
 
 // release lets replies leave that wait for seq or less.
@@ -199,6 +245,9 @@ func (o *output) fail(err error) {
 	if o.err == nil {
 		o.err = err
 		o.nc.Close()
+		if o.ended != nil {
+			o.ended()
+		}
 		o.changed.Broadcast()
 	}
 }
@@ -233,15 +282,15 @@ func (o *output) size() (bytes int64, replies int) {
 	return o.heldSize, len(o.held)
 }
 
-// shut ends the connection.
-func (o *output) shut() {
+// end ends the connection because of err. What runs on it finds that out.
+func (o *output) end(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.fail(net.ErrClosed)
+	o.fail(err)
 }
 
 // close ends the connection and waits for the second goroutine.
 func (o *output) close() {
-	o.shut()
+	o.end(net.ErrClosed)
 	o.wg.Wait()
 }

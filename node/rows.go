@@ -27,6 +27,7 @@ func Table() *command.Table {
 			infoRows(),
 			replicationRows(),
 			debugRows(),
+			memoryRows(),
 		)
 	})
 	return built.table

@@ -27,6 +27,10 @@ type server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	memory  clientMemory
+	warned  atomic.Int64 // Unix seconds of the last warnCrossProtocol
+	purging atomic.Bool
+
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
 	closed bool
@@ -66,25 +70,31 @@ func (s *server) accept() {
 			continue
 		}
 		pause = 5 * time.Millisecond
-		s.welcome(nc)
+		if !s.welcome(nc) {
+			s.turnAway(nc)
+		}
 	}
 }
 
-// welcome starts a connection, or tells the client why not.
-func (s *server) welcome(nc net.Conn) {
+// turnAway tells a client past maxclients so.
+func (s *server) turnAway(nc net.Conn) {
+	s.engine.stats.rejectedConnections.Add(1)
+	// The socket buffer of a new connection takes this without blocking.
+	nc.SetWriteDeadline(time.Now().Add(time.Second))
+	nc.Write([]byte("-ERR max number of clients reached\r\n"))
+	nc.Close()
+}
+
+// welcome starts a connection; false when there are as many as there may be.
+func (s *server) welcome(nc net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		nc.Close()
-		return
+		return true
 	}
 	if len(s.conns) >= int(s.cfg.maxClients.Load()) {
-		s.engine.stats.rejectedConnections.Add(1)
-		// The socket buffer of a new connection takes this without blocking.
-		nc.SetWriteDeadline(time.Now().Add(time.Second))
-		nc.Write([]byte("-ERR max number of clients reached\r\n"))
-		nc.Close()
-		return
+		return false
 	}
 	s.engine.stats.connections.Add(1)
 	if tcp, ok := nc.(*net.TCPConn); ok {
@@ -96,14 +106,18 @@ func (s *server) welcome(nc net.Conn) {
 		rd:      resp.NewReader(s.cfg.limits()),
 		created: time.Now(),
 	}
+	c.mem.all = &s.memory
+	ctx, cancel := context.WithCancel(s.ctx)
 	c.out = newOutput(nc, s.cfg.outputLimit)
-	c.out.count = &s.engine.stats.netOutput
+	c.out.count, c.out.mem, c.out.ended = &s.engine.stats.netOutput, &c.mem, cancel
 	c.session = c.newSession()
 	c.lastActive = c.created
 	c.rd.SetAuthenticated(c.authenticated)
+	c.weigh()
 	s.conns[c] = struct{}{}
 	s.wg.Add(1)
-	go s.run(c)
+	go s.run(ctx, c)
+	return true
 }
 
 // newSession is the state of a connection that has not said anything.
@@ -111,9 +125,9 @@ func (c *conn) newSession() session {
 	return session{proto: 2, authenticated: !c.srv.cfg.hasPassword()}
 }
 
-func (s *server) run(c *conn) {
+func (s *server) run(ctx context.Context, c *conn) {
 	defer s.wg.Done()
-	err := c.serve(s.ctx)
+	err := c.serve(ctx)
 	c.out.close()
 	s.mu.Lock()
 	delete(s.conns, c)
@@ -121,7 +135,26 @@ func (s *server) run(c *conn) {
 	s.engine.mu.Lock()
 	c.unwatch()
 	s.engine.mu.Unlock()
+	c.mem.end()
+	switch {
+	case errors.Is(err, errOutputLimit):
+		s.engine.stats.outputLimitCuts.Add(1)
+	case errors.Is(err, resp.ErrQueryBufferLimit):
+		s.engine.stats.queryLimitCuts.Add(1)
+	}
 	s.log.Debug("connection closed", "id", c.id, "addr", c.nc.RemoteAddr(), "why", err)
+}
+
+// warnEvery is how often, in seconds, a log line that clients can cause is
+// written.
+const warnEvery = 60
+
+// warnCrossProtocol logs that c sent HTTP; at most once a minute, as Redis does.
+func (s *server) warnCrossProtocol(c *conn) {
+	now, last := time.Now().Unix(), s.warned.Load()
+	if now-last >= warnEvery && s.warned.CompareAndSwap(last, now) {
+		s.log.Warn("possible cross-protocol attack, closing the connection", "addr", c.nc.RemoteAddr())
+	}
 }
 
 // each calls fn for every connection.
@@ -146,7 +179,7 @@ func (s *server) close() error {
 	already := s.closed
 	s.closed = true
 	for c := range s.conns {
-		c.out.shut()
+		c.out.end(net.ErrClosed)
 	}
 	s.mu.Unlock()
 	var err error

@@ -21,6 +21,7 @@ type settings struct {
 	tcpKeepAlive atomic.Int64 // seconds
 	maxBulk      atomic.Int64 // bytes
 	maxQuery     atomic.Int64 // bytes
+	maxMemory    atomic.Int64 // maxmemory-clients: bytes, or if negative percent of memory
 	password     atomic.Pointer[[32]byte]
 	normal       atomic.Pointer[outputLimit]
 
@@ -28,11 +29,18 @@ type settings struct {
 	debug     string // enable-debug-command: no, yes or local
 	port      int
 	bind      string
+	memory    int64 // bytes that the process may use
+	clients   int64 // the largest maxclients that the limit on open files has room for
 }
 
 func newSettings(c *Config, port int, bind string) *settings {
-	s := &settings{databases: c.Databases, debug: c.EnableDebugCommand, port: port, bind: bind}
-	s.maxClients.Store(int64(c.MaxClients))
+	s := &settings{
+		databases: c.Databases, debug: c.EnableDebugCommand, port: port, bind: bind,
+		memory: availableMemory(), clients: mostClients(),
+	}
+	s.maxClients.Store(min(int64(c.MaxClients), s.clients))
+	share, _ := parseMemoryOrShare(c.MaxMemoryClients) // Check has
+	s.maxMemory.Store(share)
 	s.tcpKeepAlive.Store(300)
 	s.maxBulk.Store(512 << 20)
 	s.maxQuery.Store(1 << 30)
@@ -65,6 +73,15 @@ func (s *settings) limits() resp.Limits {
 
 func (s *settings) outputLimit() outputLimit { return *s.normal.Load() }
 
+// clientMemory is maxmemory-clients in bytes; 0: no limit.
+func (s *settings) clientMemory() int64 {
+	n := s.maxMemory.Load()
+	if n < 0 {
+		return s.memory / 100 * -n
+	}
+	return n
+}
+
 // parameter is one row of CONFIG.
 type parameter struct {
 	name string
@@ -82,6 +99,8 @@ func (b badValue) Error() string { return string(b) }
 const (
 	errNotIntegerParam badValue = "argument couldn't be parsed into an integer"
 	errMemoryParam     badValue = "argument must be a memory value"
+
+	errMemoryOrShareParam badValue = "argument must be a memory or percent value"
 )
 
 // intParam is a parameter kept in an atomic number.
@@ -182,7 +201,8 @@ var parameters = []parameter{
 	limitParam("hash-max-listpack-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
 	limitParam("hash-max-ziplist-entries", func(c *keyspace.Config) *int { return &c.HashMaxListpackEntries }),
 	limitParam("hash-max-ziplist-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
-	intParam("maxclients", 1, 1<<32-1, func(s *settings) *atomic.Int64 { return &s.maxClients }),
+	{name: "maxclients", get: maxClientsParam.get, set: setMaxClients},
+	{name: "maxmemory-clients", get: getMaxMemory, set: setMaxMemory},
 	fixedParam("port", func(s *settings) string { return strconv.Itoa(s.port) }),
 	bytesParam("proto-max-bulk-len", 1<<20, 512<<20, func(s *settings) *atomic.Int64 { return &s.maxBulk }),
 	{

@@ -17,6 +17,8 @@ type stats struct {
 
 	connections         atomic.Uint64
 	rejectedConnections atomic.Uint64
+	outputLimitCuts     atomic.Uint64 // connections closed by client-output-buffer-limit
+	queryLimitCuts      atomic.Uint64 // and by client-query-buffer-limit
 	netInput            atomic.Uint64
 	netOutput           atomic.Uint64
 	failovers           atomic.Uint64 // terms that this node has won
@@ -28,6 +30,8 @@ func (s *stats) reset() {
 	s.commands, s.errorReplies = 0, 0
 	s.connections.Store(0)
 	s.rejectedConnections.Store(0)
+	s.outputLimitCuts.Store(0)
+	s.queryLimitCuts.Store(0)
 	s.netInput.Store(0)
 	s.netOutput.Store(0)
 }

@@ -62,6 +62,7 @@ func (c *conn) watch(db int, key []byte, now int64) {
 	if _, already := t[k][c]; !already {
 		_, t[k][c] = c.srv.engine.ks.DB(db).Lookup(key)
 		c.watching = append(c.watching, watched{k, c.pastExpiry(k, now)})
+		c.watchMemory += watchedMemory + int64(len(key))
 	}
 }
 
@@ -74,7 +75,7 @@ func (c *conn) unwatch() {
 			delete(t, w.key)
 		}
 	}
-	c.watching, c.watchBroken = nil, false
+	c.watching, c.watchMemory, c.watchBroken = nil, 0, false
 }
 
 // watchFailed reports whether a watched key has changed, or has expired since it

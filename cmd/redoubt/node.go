@@ -30,6 +30,7 @@ type nodeOptions struct {
 	debugCommand        string
 	databases           int
 	maxClients          int
+	maxMemoryClients    string
 	metricsListen       string
 	logLevel, logFormat string
 }
@@ -98,6 +99,7 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.StringVar(&o.debugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	set.IntVar(&o.databases, "databases", 16, "number of databases to SELECT from")
 	set.IntVar(&o.maxClients, "maxclients", 10000, "clients at the same time")
+	set.StringVar(&o.maxMemoryClients, "maxmemory-clients", "10%", "bytes that buffers of all clients may take, or their share of the memory; 0: no limit")
 	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz (default: none)")
 	set.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
 	set.StringVar(&o.logFormat, "log-format", "text", "text or json")
@@ -145,7 +147,7 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		Listen: o.listen, Announce: o.announce, Etcd: cli, Store: store,
 		LeaseTTL: o.leaseTTL, HeadLimit: int64(o.headLimit),
 		SegmentSize: int64(o.segmentSize), SegmentAge: o.segmentAge,
-		Databases: o.databases, MaxClients: o.maxClients,
+		Databases: o.databases, MaxClients: o.maxClients, MaxMemoryClients: o.maxMemoryClients,
 		RequirePass: o.requirePass, EnableDebugCommand: o.debugCommand,
 		Logger: log, Metrics: registry,
 	}
