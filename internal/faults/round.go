@@ -40,7 +40,6 @@ type round struct {
 	env     *workload.Env
 	auditor *audit.Auditor
 	loads   []workload.Workload
-	steps   []nemesis.Step
 	journal *journal
 	began   time.Time
 }
