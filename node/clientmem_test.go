@@ -271,37 +271,49 @@ func TestOthersRunBetweenSlowCommands(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	n, kv := heldNode(t, func(c *Config) { c.HeadLimit = 512 << 20; c.MaxMemoryClients = "0" })
 	kv.close()
-	set := "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$700000\r\n" + strings.Repeat("v", 700_000) + "\r\n"
-	var writers []*talker
-	for range 4 {
-		w := talk(t, n)
-		writers = append(writers, w)
-		go func() {
-			for range 50 {
-				if _, err := io.WriteString(w.nc, set); err != nil {
-					return
-				}
-			}
-		}()
-	}
-	queued := func() int64 {
-		n.engine.mu.Lock()
-		defer n.engine.mu.Unlock()
-		return n.engine.primary.appender.QueuedBytes()
-	}
-	testenv.Eventually(t, 20*time.Second, "the queue to fill", func(context.Context) error {
-		if got := queued(); got <= maxQueue {
-			return fmt.Errorf("%d bytes", got)
+	const size = 700_000
+	set := fmt.Sprintf("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n", size, strings.Repeat("v", size))
+	write := func(c *talker) {
+		if _, err := io.WriteString(c.nc, set); err != nil {
+			t.Error(err)
 		}
-		return nil
-	})
-	if got := queued(); got > maxQueue+maxCommandSize {
-		t.Errorf("%d bytes wait to be committed, want at most %d and one command", got, maxQueue)
 	}
-	for _, w := range writers {
-		w.conn(n).out.end(errEvicted)
+	queue := func(above int64) {
+		t.Helper()
+		testenv.Eventually(t, 20*time.Second, "the queue to fill", func(context.Context) error {
+			n.engine.mu.Lock()
+			defer n.engine.mu.Unlock()
+			got := n.engine.primary.appender.QueuedBytes()
+			if got > maxQueue+maxCommandSize {
+				t.Fatalf("%d bytes wait to be committed, want at most %d and one command", got, maxQueue)
+			}
+			if got <= above {
+				return fmt.Errorf("%d bytes", got)
+			}
+			return nil
+		})
 	}
-	testenv.Eventually(t, 10*time.Second, "closed writers to be gone", func(context.Context) error {
+	const fit = maxQueue / size // so many are within the bound, one more is not
+	first := talk(t, n)
+	for range fit {
+		write(first)
+	}
+	queue(fit * size)
+	// Those that follow all see room for one more, and wait for their turn.
+	talk(t, n).send("DEBUG SLEEP 1")
+	for range 8 {
+		nc, err := net.Dial("tcp", n.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		write(&talker{t: t, nc: nc})
+	}
+	queue(maxQueue)
+	talk(t, n).send("PING") // behind those that have waited for the lock
+	queue(maxQueue)
+	n.server.each(func(c *conn) { c.out.end(errEvicted) })
+	testenv.Eventually(t, 10*time.Second, "closed clients to be gone", func(context.Context) error {
 		if got := n.server.clients(); got > 0 {
 			return fmt.Errorf("%d connections", got)
 		}

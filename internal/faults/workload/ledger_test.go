@@ -94,12 +94,9 @@ func TestLedgerBrokenConnections(t *testing.T) {
 	env := newEnv(Target{"node-0", proxy.Addr()})
 	w := NewLedger(env)
 	stop := breakOften(proxy)
-	runFor(t, env, w, 3*time.Second)
+	runFor(t, env, w, 3*time.Second, broken(env))
 	stop()
 	expectClean(t, env, w)
-	if n := env.Answers.Counts(); n.Unknown < 10 {
-		t.Errorf("counted %+v: hardly any outcome was unknown", n)
-	}
 }
 
 func TestLedgerFinds(t *testing.T) {
