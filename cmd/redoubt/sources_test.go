@@ -79,7 +79,7 @@ func TestSourcesEveryFlag(t *testing.T) {
 		"store": "s3://b", "store-endpoint": "http://e", "store-path-style": "true", "region": "r",
 		"shard": "7", "node-id": "n", "az": "z", "listen": ":1", "announce": ":2", "segment-size": "2MiB",
 		"segment-age": "2s", "head-limit": "3GiB", "lease-ttl": "4s", "requirepass": "p", "enable-debug-command": "local",
-		"databases": "5", "maxclients": "6", "metrics-listen": ":3", "log-level": "info", "log-format": "json",
+		"databases": "5", "maxclients": "6", "maxmemory-clients": "7mb", "metrics-listen": ":3", "log-level": "info", "log-format": "json",
 	}
 	env := map[string]string{}
 	for _, name := range nodeFlagNames() {
@@ -105,7 +105,7 @@ func TestSourcesEveryFlag(t *testing.T) {
 		},
 		shard: 7, nodeID: "n", az: "z", listen: ":1", announce: ":2", segmentSize: 2 << 20, segmentAge: 2 * time.Second,
 		headLimit: 3 << 30, leaseTTL: 4 * time.Second, requirePass: "p", debugCommand: "local", databases: 5,
-		maxClients: 6, metricsListen: ":3", logLevel: "info", logFormat: "json",
+		maxClients: 6, maxMemoryClients: "7mb", metricsListen: ":3", logLevel: "info", logFormat: "json",
 	}
 	if diff := differ(want, *o); diff != "" {
 		t.Error(diff)
