@@ -300,8 +300,10 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 	queue(fit * size)
 	// Those that follow all see room for one more, and wait for their turn.
-	talk(t, n).send("DEBUG SLEEP 1")
-	for range 8 {
+	const writers = 8
+	n.engine.mu.Lock()
+	read := n.engine.stats.netInput.Load()
+	for range writers {
 		nc, err := net.Dial("tcp", n.Addr())
 		if err != nil {
 			t.Fatal(err)
@@ -309,9 +311,17 @@ func TestQueueIsBounded(t *testing.T) {
 		defer nc.Close()
 		write(&talker{t: t, nc: nc})
 	}
+	testenv.Eventually(t, 20*time.Second, "all to have arrived", func(context.Context) error {
+		if got := n.engine.stats.netInput.Load() - read; got < writers*size {
+			return fmt.Errorf("%d bytes", got)
+		}
+		return nil
+	})
+	n.engine.mu.Unlock()
 	queue(maxQueue)
-	talk(t, n).send("PING") // behind those that have waited for the lock
-	queue(maxQueue)
+	for range 100 { // in turn with those that wait for the lock
+		queue(maxQueue)
+	}
 	n.server.each(func(c *conn) { c.out.end(errEvicted) })
 	testenv.Eventually(t, 10*time.Second, "closed clients to be gone", func(context.Context) error {
 		if got := n.server.clients(); got > 0 {
