@@ -10,6 +10,7 @@ import (
 )
 
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	env := shard(t, nil, nil)
 	w := NewExpiry(env)
 	runFor(t, env, w, 4*time.Second, func() bool { return metEnd(w) })
@@ -33,6 +34,7 @@ func metEnd(w *Expiry) bool {
 }
 
 func TestExpiryBrokenConnections(t *testing.T) {
+	t.Parallel()
 	env := shard(t, nil, nil)
 	proxy := testenv.NewProxy(t, env.Targets[0].Addr)
 	env.Targets[0].Addr = proxy.Addr()

@@ -78,6 +78,7 @@ func TestLine(t *testing.T) {
 }
 
 func TestLedger(t *testing.T) {
+	t.Parallel()
 	env := newEnv(Target{"node-0", testenv.StartRedis(t).Addr})
 	w := NewLedger(env)
 	runFor(t, env, w, 2*time.Second)
@@ -90,6 +91,7 @@ func TestLedger(t *testing.T) {
 // TestLedgerBrokenConnections: whatever the outcomes, a server that loses nothing
 // is not accused.
 func TestLedgerBrokenConnections(t *testing.T) {
+	t.Parallel()
 	proxy := testenv.NewProxy(t, testenv.StartRedis(t).Addr)
 	env := newEnv(Target{"node-0", proxy.Addr()})
 	w := NewLedger(env)
@@ -131,6 +133,7 @@ func TestLedgerFinds(t *testing.T) {
 		}, "acknowledged write lost"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			env := newEnv(Target{"node-0", newLiar(t, server.Addr, tt.lie)})
 			env.Prefix = t.Name() + ":"
 			w := NewLedger(env)

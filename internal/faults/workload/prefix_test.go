@@ -62,6 +62,7 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestPrefix(t *testing.T) {
+	t.Parallel()
 	env := shard(t, nil, nil)
 	w := NewPrefix(env)
 	runFor(t, env, w, 3*time.Second, func() bool {
@@ -80,6 +81,7 @@ func TestPrefix(t *testing.T) {
 // TestPrefixBrokenConnections: keys are left when an outcome is unknown, and
 // nothing is found.
 func TestPrefixBrokenConnections(t *testing.T) {
+	t.Parallel()
 	env := shard(t, nil, nil)
 	proxy := testenv.NewProxy(t, env.Targets[0].Addr)
 	env.Targets[0].Addr = proxy.Addr()
