@@ -284,7 +284,7 @@ func TestQueueIsBounded(t *testing.T) {
 			n.engine.mu.Lock()
 			defer n.engine.mu.Unlock()
 			got := n.engine.primary.appender.QueuedBytes()
-			if got > maxQueue+maxCommandSize {
+			if got > maxQueue+size+100 {
 				t.Fatalf("%d bytes wait to be committed, want at most %d and one command", got, maxQueue)
 			}
 			if got <= above {
