@@ -150,7 +150,7 @@ func startNode(t *testing.T) *node {
 			"--etcd", strings.Join(etcd.Endpoints(), ","), "--store", s3.URL("redoubt"),
 			"--store-endpoint", s3.Endpoint, "--store-path-style", "--region", s3.Region,
 			"--requirepass", password, "--maxclients", strconv.Itoa(maxClients()),
-			"--maxmemory-clients", strconv.Itoa(clientMemory), "--enable-debug-command", "local", "--lease-ttl", leaseTTL.String(), "--log-level", os.Getenv("LL"),
+			"--maxmemory-clients", strconv.Itoa(clientMemory), "--enable-debug-command", "local", "--lease-ttl", leaseTTL.String(), "--log-level", "info",
 		},
 	})
 	n.db = redis.NewClient(&redis.Options{
