@@ -2,6 +2,7 @@ package node
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -27,6 +28,9 @@ const (
 // so that it pays to have looked at every connection.
 const evictMore = 16
 
+// patient is what a connection may hold without ever waiting for others to go.
+const patient = 64 << 10
+
 // evictPause is for how long nothing is looked for after nothing was found to
 // evict.
 const evictPause = 100 * time.Millisecond
@@ -41,8 +45,35 @@ type clientMemory struct {
 	live    atomic.Int64 // the part of it that is held by connections that go on
 	evicted atomic.Uint64
 
-	mu       sync.Mutex // one eviction at a time
-	notAgain time.Time  // before this there is nothing to evict
+	mu       sync.Mutex    // one eviction at a time
+	notAgain time.Time     // before this there is nothing to evict
+	gone     chan struct{} // closed when a connection has gone; nil: nobody waits
+}
+
+// doomed is the part of total that is held by evicted connections.
+func (m *clientMemory) doomed() int64 { return m.total.Load() - m.live.Load() }
+
+// waitGone blocks while evicted connections hold more than limit. They wait for
+// nothing but their turn at the engine's lock, to find out that they are closed.
+func (m *clientMemory) waitGone(ctx context.Context, limit int64) error {
+	for m.doomed() > limit {
+		m.mu.Lock()
+		if m.gone == nil {
+			m.gone = make(chan struct{})
+		}
+		gone := m.gone
+		m.mu.Unlock()
+		// Looked at again: who has gone before may have been the last.
+		if m.doomed() <= limit {
+			break
+		}
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // footprint is what one connection takes: buffers, the commands that MULTI has
@@ -89,14 +120,31 @@ func (f *footprint) doom() int64 {
 func (f *footprint) end() {
 	f.doom()
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.all.total.Add(-f.bytes)
 	f.bytes = 0
+	f.mu.Unlock()
+	f.all.mu.Lock()
+	defer f.all.mu.Unlock()
+	if f.all.gone != nil {
+		close(f.all.gone)
+		f.all.gone = nil
+	}
+}
+
+// makeWay is called by a connection before it holds more: it evicts whoever has
+// to go, and waits until those that have to are really gone.
+func (c *conn) makeWay(ctx context.Context) error {
+	c.weigh()
+	c.srv.evict()
+	if limit := c.srv.cfg.clientMemory(); limit > 0 && c.weighed > patient {
+		return c.srv.memory.waitGone(ctx, limit)
+	}
+	return nil
 }
 
 // evict closes connections until the others hold less than maxmemory-clients,
 // as Redis does: those that hold most go first, and none that has said CLIENT
-// NO-EVICT ON. Whoever makes a connection grow calls it, before growing on.
+// NO-EVICT ON.
 func (s *server) evict() {
 	limit := s.cfg.clientMemory()
 	m := &s.memory

@@ -68,6 +68,65 @@ func TestFootprintsAddUp(t *testing.T) {
 	}
 }
 
+// While evicted connections hold more than the limit, nobody takes more.
+func TestWaitForTheEvictedToGo(t *testing.T) {
+	var m clientMemory
+	a, b := footprint{all: &m}, footprint{all: &m}
+	a.add(100)
+	b.add(100)
+	a.doom()
+	if err := m.waitGone(t.Context(), 100); err != nil {
+		t.Errorf("no more than the limit is held: %v", err)
+	}
+	b.doom()
+	waited := make(chan error)
+	go func() { waited <- m.waitGone(t.Context(), 50) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancelled := make(chan error)
+	go func() { cancelled <- m.waitGone(ctx, 50) }()
+	cancel()
+	if err := <-cancelled; !errors.Is(err, context.Canceled) {
+		t.Errorf("a connection that ends while it waits: %v", err)
+	}
+	a.end()
+	select {
+	case err := <-waited:
+		t.Errorf("went on while 100 bytes are held: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	b.end()
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+}
+
+// Making a reply is bounded like the reply: LCS needs a table of the product of
+// both lengths, CLIENT LIST is as long as the names that clients give themselves.
+func TestMakingOfRepliesIsBounded(t *testing.T) {
+	n := startNode(t, func(c *Config) { c.MaxMemoryClients = "4mb" })
+	c := talk(t, n)
+	c.ask("SET k " + strings.Repeat("k", 1000))
+	if got := c.ask("LCS k k LEN"); !strings.HasPrefix(got, "-ERR Insufficient memory") {
+		t.Errorf("LCS with a table of 4 MB: %q", got)
+	}
+	c.ask("SET k " + strings.Repeat("k", 500))
+	if got := c.ask("LCS k k LEN"); got != ":500" {
+		t.Errorf("LCS with a table of 1 MB: %q", got)
+	}
+	for range 13 {
+		named := talk(t, n)
+		for _, what := range []string{"SETNAME ", "SETINFO LIB-NAME ", "SETINFO LIB-VER "} {
+			if got := named.ask("CLIENT " + what + strings.Repeat("n", 60_000)); got != "+OK" {
+				t.Fatal(got)
+			}
+		}
+	}
+	c.send("CLIENT LIST")
+	if b, err := io.ReadAll(c.r); len(b) > 0 || err != nil && !isReset(err) {
+		t.Errorf("CLIENT LIST of 2.3 MB: %d bytes (%v), want the connection closed", len(b), err)
+	}
+}
+
 // conn is the server's end of c.
 func (c *talker) conn(n *Node) *conn {
 	var found *conn

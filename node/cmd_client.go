@@ -141,6 +141,10 @@ func clientList(x *command.Ctx) {
 		if keep(c) {
 			b.WriteString(c.describe(now) + "\n")
 		}
+		if limit := x.Out.Limit; limit > 0 && b.Len() > limit {
+			x.Out.Over = true // names can be of any length
+			return
+		}
 	}
 	x.Out.Verbatim("txt", b.String())
 }

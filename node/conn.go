@@ -49,6 +49,7 @@ type conn struct {
 	srv        *server
 	id         int64
 	nc         net.Conn
+	ctx        context.Context // ends with the connection, for whatever it waits for
 	rd         *resp.Reader
 	out        *output
 	created    time.Time
@@ -118,13 +119,13 @@ func (ch *chunk) release() {
 }
 
 // serve reads and runs commands until the connection ends.
-func (c *conn) serve(ctx context.Context) error {
+func (c *conn) serve() error {
 	for {
 		if err := c.fill(); err != nil {
 			return err
 		}
 		c.chunk = chunks.Get().(*chunk)
-		err := c.runBuffered(ctx)
+		err := c.runBuffered()
 		c.chunk.release()
 		c.chunk = nil
 		if err != nil {
@@ -170,22 +171,26 @@ func (c *conn) fillWithin(d time.Duration) error {
 // Read reads from the client, counting, for the reader's Fill. By now Fill has
 // made room for it.
 func (c *conn) Read(b []byte) (int, error) {
-	c.weigh()
-	c.srv.evict()
+	if err := c.makeWay(c.ctx); err != nil {
+		return 0, err
+	}
 	n, err := c.nc.Read(b)
 	c.srv.engine.stats.netInput.Add(uint64(n))
 	return n, err
 }
 
 // runBuffered runs every whole command that has been read.
-func (c *conn) runBuffered(ctx context.Context) error {
+func (c *conn) runBuffered() error {
 	for {
 		protocolErr := c.parse()
+		if err := c.makeWay(c.ctx); err != nil {
+			return err
+		}
 		for next := 0; next < len(c.ends) && !c.quit; {
 			if err := c.out.wait(maxHeld); err != nil {
 				return err
 			}
-			if err := c.srv.engine.waitRoom(ctx); err != nil {
+			if err := c.srv.engine.waitRoom(c.ctx); err != nil {
 				return err
 			}
 			var err error

@@ -107,7 +107,8 @@ func (s *server) welcome(nc net.Conn) bool {
 		created: time.Now(),
 	}
 	c.mem.all = &s.memory
-	ctx, cancel := context.WithCancel(s.ctx)
+	var cancel context.CancelFunc
+	c.ctx, cancel = context.WithCancel(s.ctx)
 	c.out = newOutput(nc, s.cfg.outputLimit)
 	c.out.count, c.out.mem, c.out.ended = &s.engine.stats.netOutput, &c.mem, cancel
 	c.session = c.newSession()
@@ -116,7 +117,7 @@ func (s *server) welcome(nc net.Conn) bool {
 	c.weigh()
 	s.conns[c] = struct{}{}
 	s.wg.Add(1)
-	go s.run(ctx, c)
+	go s.run(c)
 	return true
 }
 
@@ -125,9 +126,15 @@ func (c *conn) newSession() session {
 	return session{proto: 2, authenticated: !c.srv.cfg.hasPassword()}
 }
 
-func (s *server) run(ctx context.Context, c *conn) {
+func (s *server) run(c *conn) {
 	defer s.wg.Done()
-	err := c.serve(ctx)
+	err := c.serve()
+	switch {
+	case errors.Is(err, errOutputLimit):
+		s.engine.stats.outputLimitCuts.Add(1)
+	case errors.Is(err, resp.ErrQueryBufferLimit):
+		s.engine.stats.queryLimitCuts.Add(1)
+	}
 	c.out.close()
 	s.mu.Lock()
 	delete(s.conns, c)
@@ -136,12 +143,6 @@ func (s *server) run(ctx context.Context, c *conn) {
 	c.unwatch()
 	s.engine.mu.Unlock()
 	c.mem.end()
-	switch {
-	case errors.Is(err, errOutputLimit):
-		s.engine.stats.outputLimitCuts.Add(1)
-	case errors.Is(err, resp.ErrQueryBufferLimit):
-		s.engine.stats.queryLimitCuts.Add(1)
-	}
 	s.log.Debug("connection closed", "id", c.id, "addr", c.nc.RemoteAddr(), "why", err)
 }
 

@@ -58,7 +58,11 @@ func cmdLCS(c *Ctx) {
 		sb = b.Str()
 	}
 	const cell = 4
-	if (len(sa)+1)*(len(sb)+1) > MaxString/cell {
+	most := MaxString
+	if limit := c.Out.Limit; limit > 0 {
+		most = min(most, limit) // what no reply may take, its making may not either
+	}
+	if (len(sa)+1)*(len(sb)+1) > most/cell {
 		c.Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 		return
 	}
