@@ -28,8 +28,9 @@ const (
 // so that it pays to have looked at every connection.
 const evictMore = 16
 
-// patient is what a connection may hold without ever waiting for others to go.
-const patient = 64 << 10
+// patient is what a connection may hold without ever waiting for others to go:
+// clients that ask for little at a time are not to suffer from the rest.
+const patient = maxChunkReply
 
 // evictPause is for how long nothing is looked for after nothing was found to
 // evict.
@@ -50,10 +51,10 @@ type clientMemory struct {
 	gone     chan struct{} // closed when a connection has gone; nil: nobody waits
 }
 
-// doomed is the part of total that is held by evicted connections.
+// doomed is the part of total that is held by connections about to go.
 func (m *clientMemory) doomed() int64 { return m.total.Load() - m.live.Load() }
 
-// waitGone blocks while evicted connections hold more than limit. They wait for
+// waitGone blocks while connections about to go hold more than limit. They wait for
 // nothing but their turn at the engine's lock, to find out that they are closed.
 func (m *clientMemory) waitGone(ctx context.Context, limit int64) error {
 	for m.doomed() > limit {
@@ -83,7 +84,7 @@ type footprint struct {
 
 	mu     sync.Mutex
 	bytes  int64
-	doomed bool // evicted: whatever it still takes, nobody else need go for it
+	doomed bool // about to go: whatever it still takes, nobody else need go for it
 }
 
 // add notes that the connection takes so much more, or less.

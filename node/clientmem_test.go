@@ -68,6 +68,48 @@ func TestFootprintsAddUp(t *testing.T) {
 	}
 }
 
+// A client that has closed its connection by itself, and waits for the engine to
+// forget it, is no reason to evict others.
+func TestNobodyGoesForWhoIsLeaving(t *testing.T) {
+	n := startNode(t, func(c *Config) { c.MaxMemoryClients = "4mb" })
+	leaving, stays := talk(t, n), talk(t, n)
+	send := func(c *talker, size int) {
+		if _, err := fmt.Fprintf(c.nc, "*2\r\n$4\r\nECHO\r\n$%d\r\n%s", size, strings.Repeat("x", size-1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := func(what string, c *conn, atLeast int64) {
+		t.Helper()
+		testenv.Eventually(t, 10*time.Second, what, func(context.Context) error {
+			if bytes, _ := c.mem.size(); bytes < atLeast {
+				return fmt.Errorf("it holds %d bytes", bytes)
+			}
+			return nil
+		})
+	}
+	left, other := leaving.conn(n), stays.conn(n)
+	n.engine.mu.Lock()
+	send(leaving, 3_000_000)
+	held("the first to hold what it sent", left, 3_000_000)
+	leaving.nc.Close()
+	testenv.Eventually(t, 10*time.Second, "the first to leave", func(context.Context) error {
+		if got := n.server.clients(); got != 1 {
+			return fmt.Errorf("%d connections", got)
+		}
+		return nil
+	})
+	send(stays, 1_500_000)
+	held("the second to hold what it sent", other, 1_500_000)
+	n.engine.mu.Unlock()
+	stays.send("x")
+	if got := stays.line(); got != "$1500000" {
+		t.Errorf("the client that stayed got %.40q", got)
+	}
+	if got := n.server.memory.evicted.Load(); got != 0 {
+		t.Errorf("%d were evicted", got)
+	}
+}
+
 // While evicted connections hold more than the limit, nobody takes more.
 func TestWaitForTheEvictedToGo(t *testing.T) {
 	var m clientMemory

@@ -135,6 +135,9 @@ func (s *server) run(c *conn) {
 	case errors.Is(err, resp.ErrQueryBufferLimit):
 		s.engine.stats.queryLimitCuts.Add(1)
 	}
+	// From here on nobody can evict it, and nobody else need go for it.
+	c.mem.doom()
+	c.rd = nil
 	c.out.close()
 	s.mu.Lock()
 	delete(s.conns, c)
