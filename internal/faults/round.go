@@ -123,6 +123,8 @@ func (r *round) start() error {
 func (r *round) underLoad(ctx context.Context) error {
 	lctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	// Also when a fault panics its way out, as testenv's Fatalf does.
+	defer func() { stop(); wg.Wait() }()
 	wg.Go(func() { r.env.Run(lctx, r.loads) })
 	wg.Go(func() { r.keepHouse(lctx) })
 	err := r.inject(lctx)
@@ -132,8 +134,6 @@ func (r *round) underLoad(ctx context.Context) error {
 	if herr := r.cluster.WaitHealthy(hctx); herr != nil && ctx.Err() == nil {
 		r.env.Report("recovery", "the shard is not well %v after the last fault was healed: %v", healthyWithin, herr)
 	}
-	stop()
-	wg.Wait()
 	return err
 }
 
@@ -154,7 +154,11 @@ func (r *round) inject(ctx context.Context) error {
 		e := &nemesis.Env{
 			C: r.cluster, Rand: rand.New(rand.NewPCG(r.seed, uint64(lap))), Lease: leaseTTL, Scale: r.scale, Log: r.journal.detail,
 		}
-		err := nemesis.Run(ctx, e, nemesis.Schedule(r.seed+uint64(lap)<<32, r.names()), r.observe)
+		steps := nemesis.Schedule(r.seed+uint64(lap)<<32, r.names())
+		for _, s := range steps {
+			r.journal.detail("scheduled: %v", s)
+		}
+		err := nemesis.Run(ctx, e, steps, func(ev nemesis.Event) { r.observe(ctx, ev) })
 		switch {
 		case errors.Is(err, nemesis.ErrNotRecovered):
 			r.env.Report("recovery", "%v", err)
@@ -169,7 +173,7 @@ func (r *round) inject(ctx context.Context) error {
 }
 
 // observe notes a fault that is over.
-func (r *round) observe(ev nemesis.Event) {
+func (r *round) observe(ctx context.Context, ev nemesis.Event) {
 	clock, answers := r.env.Clock, r.env.Answers.List()
 	f := fault{Name: ev.Name, With: ev.With, Node: ev.Node, At: clock.At(ev.Injected), End: clock.At(ev.End)}
 	f.Outage = audit.LongestGap(answers, f.At, f.End)
@@ -182,7 +186,7 @@ func (r *round) observe(ev nemesis.Event) {
 	}
 	r.result.Faults = append(r.result.Faults, f)
 	r.journal.fault(f)
-	if err := r.checkOnePrimary(context.Background()); err != nil {
+	if err := r.checkOnePrimary(ctx); err != nil {
 		r.journal.detail("not judged yet who was primary: %v", err)
 	}
 }

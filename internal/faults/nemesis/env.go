@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redoubtdb/redoubt/internal/faults/cluster"
+	"github.com/redoubtdb/redoubt/internal/faults/workload"
 	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
@@ -169,7 +170,7 @@ func (e *Env) awaitWrite(ctx context.Context, after int64) (now target, err erro
 		if now, err = e.awaitLeader(ctx, after); err != nil {
 			return err
 		}
-		return set(ctx, now.Node, "takeover", fmt.Append(nil, now.epoch))
+		return do(ctx, now.Node, "SET", workload.QuietKey, now.epoch)
 	})
 	return now, err
 }
