@@ -87,23 +87,33 @@ func (c *Ctx) stringOf(ref keyspace.Ref, found bool) ([]byte, bool, bool) {
 
 // readHash is LookupRead of a hash, nil when the key is absent; see readString.
 func (c *Ctx) readHash(key []byte) (h *keyspace.Hash, ok bool) {
-	ref, found := c.LookupRead(key)
-	return c.hashOf(ref, found)
+	return readObject[*keyspace.Hash](c, key)
 }
 
 // writeHash is LookupWrite of a hash, nil when the key is absent; see readString.
 func (c *Ctx) writeHash(key []byte) (h *keyspace.Hash, ok bool) {
-	ref, found := c.LookupWrite(key)
-	return c.hashOf(ref, found)
+	return writeObject[*keyspace.Hash](c, key)
 }
 
-func (c *Ctx) hashOf(ref keyspace.Ref, found bool) (*keyspace.Hash, bool) {
+// readObject is LookupRead of a type that is no string, nil when the key is absent;
+// see readString.
+func readObject[T keyspace.Object](c *Ctx, key []byte) (obj T, ok bool) {
+	ref, found := c.LookupRead(key)
+	return objectOf[T](c, ref, found)
+}
+
+// writeObject is readObject with LookupWrite.
+func writeObject[T keyspace.Object](c *Ctx, key []byte) (obj T, ok bool) {
+	ref, found := c.LookupWrite(key)
+	return objectOf[T](c, ref, found)
+}
+
+func objectOf[T keyspace.Object](c *Ctx, ref keyspace.Ref, found bool) (obj T, ok bool) {
 	if !found {
-		return nil, true
+		return obj, true
 	}
-	if h := ref.Hash(); h != nil {
-		return h, true
+	if obj, ok = ref.Object().(T); !ok {
+		c.WrongType()
 	}
-	c.WrongType()
-	return nil, false
+	return obj, ok
 }

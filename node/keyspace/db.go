@@ -86,16 +86,20 @@ func (db *DB) SetObject(key []byte, obj Object) {
 // HashForWrite returns the hash at key, which it makes when key is absent. The caller
 // sees to it that no empty hash stays behind (DeleteIfEmpty). ErrWrongType when
 // key holds another type.
-func (db *DB) HashForWrite(key []byte) (*Hash, error) {
+func (db *DB) HashForWrite(key []byte) (*Hash, error) { return forWrite(db, key, newHash) }
+
+// forWrite is HashForWrite for any type.
+func forWrite[T Object](db *DB, key []byte, empty func(home *account) T) (T, error) {
 	if ref, ok := db.Lookup(key); ok {
-		if h := ref.Hash(); h != nil {
-			return h, nil
+		obj, ok := ref.Object().(T)
+		if !ok {
+			return obj, ErrWrongType
 		}
-		return nil, ErrWrongType
+		return obj, nil
 	}
-	h := db.ks.NewHash()
-	db.SetObject(key, h)
-	return h, nil
+	obj := empty(&db.ks.detached)
+	db.SetObject(key, obj)
+	return obj, nil
 }
 
 // Rename moves the value and expiry of src to dst, replacing what dst held. It
