@@ -200,7 +200,7 @@ func (c *conn) runBuffered() error {
 		}
 		if protocolErr != nil && !c.quit {
 			c.w.Error("ERR " + protocolErr.Error())
-			if err := c.send([]mark{{end: len(c.w.B)}}, 0); err != nil {
+			if err := c.out.send(c.w.B, []mark{{end: len(c.w.B)}}, c.srv.engine.gate, 0); err != nil {
 				return err
 			}
 		}
@@ -243,6 +243,9 @@ func (c *conn) execute(next int) (int, error) {
 	e := c.srv.engine
 	e.mu.Lock()
 	tenure := e.primary
+	if tenure != nil {
+		e.gate.enter()
+	}
 	now := time.Now()
 	e.hold(now)
 	err := error(nil)
@@ -258,26 +261,38 @@ func (c *conn) execute(next int) (int, error) {
 	c.lastActive = now
 	c.weigh()
 	e.mu.Unlock()
+	free, err := c.settle(tenure, err)
 	c.srv.evict()
 	if err != nil {
 		return next, err
 	}
-	if tenure == nil {
-		return next, c.send(c.marks, 0)
-	}
-	// DESIGN invariant 3: the lease's deadline is judged after the commands ran
-	// and before any of their replies leaves. A process that was stopped
-	// between a check and the read would answer from the past.
-	if !tenure.term.Valid() {
-		return next, errLost
-	}
-	return next, c.send(c.marks, tenure.gen)
+	return next, c.flush(free)
 }
 
-// send hands the chunk's replies to the output. The memory of large ones goes
-// with them.
-func (c *conn) send(marks []mark, gen uint64) error {
-	err := c.out.send(c.w.B, marks, c.srv.engine.gate, gen)
+// settle judges the replies of a chunk that was executed in a tenure, or in none,
+// and holds back those that wait. It returns how much may be written at once.
+func (c *conn) settle(tenure *tenure, err error) (free int, _ error) {
+	g, gen := c.srv.engine.gate, uint64(0)
+	if tenure != nil {
+		defer g.leave()
+		gen = tenure.gen
+	}
+	switch {
+	case err != nil:
+		return 0, err
+	case tenure != nil && !tenure.term.Valid():
+		// DESIGN invariant 3: the lease's deadline is judged after the commands
+		// ran and before any of their replies leaves. A process that was stopped
+		// between a check and the read would answer from the past.
+		return 0, errLost
+	}
+	return c.out.take(c.w.B, c.marks, g, gen)
+}
+
+// flush writes the replies of a chunk that need not wait. The memory of large
+// ones goes with them.
+func (c *conn) flush(free int) error {
+	err := c.out.flush(c.w.B[:free])
 	if len(c.w.B) > maxChunkReply {
 		c.w.B = nil
 		c.weigh()

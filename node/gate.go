@@ -3,6 +3,8 @@ package node
 import (
 	"sort"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/redoubtdb/redoubt/internal/broken"
 )
@@ -19,6 +21,11 @@ type gate struct {
 	gen       uint64
 	committed uint64
 	waiting   []gateBucket // ascending by seq
+
+	// Chunks that were executed as primary and whose replies are not yet
+	// judged and held; see settle.
+	unsettled atomic.Int64
+	settling  atomic.Pointer[chan struct{}]
 }
 
 type gateBucket struct {
@@ -78,6 +85,41 @@ func (g *gate) reset(committed uint64) uint64 {
 	g.committed = committed
 	g.gen++
 	return g.gen
+}
+
+// enter says that a chunk is being executed as primary; leave, that its replies
+// have been judged and those that wait are held. enter is called under the
+// engine's lock, so that none comes once the engine has no primary.
+func (g *gate) enter() { g.unsettled.Add(1) }
+
+func (g *gate) leave() {
+	if g.unsettled.Add(-1) > 0 {
+		return
+	}
+	if ch := g.settling.Load(); ch != nil {
+		select {
+		case *ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// settle waits, at most d, until every chunk that entered has left: a primary
+// that hands over owes them an answer, which they lose with its lease.
+func (g *gate) settle(d time.Duration) (settled bool) {
+	ch := make(chan struct{}, 1)
+	g.settling.Store(&ch)
+	defer g.settling.Store(nil)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for g.unsettled.Load() > 0 {
+		select {
+		case <-ch:
+		case <-timer.C:
+			return g.unsettled.Load() == 0
+		}
+	}
+	return true
 }
 
 // waitingCount is the number of registrations, for INFO.

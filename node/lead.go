@@ -143,6 +143,11 @@ func (n *Node) demote(p *tenure) (clean bool) {
 		e.role = RoleLoading
 		e.adopt(keyspace.New(*e.ks.Config()), wal.Position{})
 	}
+	if clean && p.term.Valid() && !e.gate.settle(p.term.LeaseLeft()) {
+		// Everything is committed and nobody else leads yet: those whose commands
+		// ran get their answer, for which they do not need the engine's lock.
+		n.log.Warn("not all that was executed got its answer before the lease ended")
+	}
 	// Cuts whoever waits for a write that this node will not see committed.
 	e.gate.reset(tail.Seq)
 	e.last.reset()

@@ -76,12 +76,22 @@ func newOutput(nc net.Conn, limit func() outputLimit) *output {
 // leave at once is written before it returns; b may be reused then, unless it
 // is longer than maxChunkReply: what is held of it is not copied.
 func (o *output) send(b []byte, marks []mark, g *gate, gen uint64) error {
+	free, err := o.take(b, marks, g, gen)
+	if err != nil {
+		return err
+	}
+	return o.flush(b[:free])
+}
+
+// take is the part of send that does not wait for the client: it holds back what
+// has to wait for a commit and returns how much of b has not, for flush.
+func (o *output) take(b []byte, marks []mark, g *gate, gen uint64) (free int, err error) {
 	o.mu.Lock()
 	if o.err != nil {
 		o.mu.Unlock()
-		return o.err
+		return 0, o.err
 	}
-	free, released := 0, o.released
+	released := o.released
 	if len(o.held) == 0 && !o.writing {
 		for len(marks) > 0 && marks[0].seq <= released {
 			free, marks = marks[0].end, marks[1:]
@@ -102,15 +112,17 @@ func (o *output) send(b []byte, marks []mark, g *gate, gen uint64) error {
 		o.wg.Add(1)
 		go o.writeHeld()
 	}
-	err := o.judge(int64(free))
-	if free > 0 && err == nil {
-		err = o.write(b[:free])
-	} else if len(marks) > 0 {
+	err = o.judge(int64(free))
+	switch {
+	case err != nil:
+	case free > 0:
+		o.writing = true // what is held must not overtake it
+	case len(marks) > 0:
 		o.changed.Broadcast()
 	}
 	o.mu.Unlock()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	// Registered without the lock: the gate takes its own lock first.
 	for _, m := range marks {
@@ -118,7 +130,17 @@ func (o *output) send(b []byte, marks []mark, g *gate, gen uint64) error {
 			g.hold(gen, m.seq, o)
 		}
 	}
-	return nil
+	return free, nil
+}
+
+// flush writes what take has left to be written at once.
+func (o *output) flush(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.write(b)
 }
 
 // write sends b without the lock held; it returns with the lock.
