@@ -42,7 +42,7 @@ func (n *Node) loadData(ctx context.Context) error {
 // the node stops and says so.
 func final(err error) bool {
 	for _, target := range []error{
-		ErrDataLeft, wal.ErrNewerFormat, wal.ErrCorrupt, wal.ErrChain, wal.ErrGap, wal.ErrEpoch, command.ErrBadEffect,
+		snapshot.ErrDataLeft, wal.ErrNewerFormat, wal.ErrCorrupt, wal.ErrChain, wal.ErrGap, wal.ErrEpoch, command.ErrBadEffect,
 		snapshot.ErrNewerFormat, snapshot.ErrOtherHistory, s3segments.ErrMissing,
 	} {
 		if errors.Is(err, target) {
@@ -88,12 +88,13 @@ func (n *Node) createShard(ctx context.Context) error {
 	if err != nil || st.Initialized {
 		return err
 	}
-	left, err := n.dataLeft(ctx)
+	repo := snapshot.Open(n.store, n.cfg.Cluster, snapshot.Options{Logger: n.log})
+	left, err := repo.DataLeft(ctx, n.cfg.Shard)
 	if err != nil {
 		return err
 	}
 	if left != "" {
-		return fmt.Errorf("%w: %s; to rebuild the shard from object storage, run `redoubt recover`", ErrDataLeft, left)
+		return fmt.Errorf("%w: %s; to rebuild the shard from object storage, run `redoubt recover`", snapshot.ErrDataLeft, left)
 	}
 	err = n.shard.Initialize(ctx, etcdfence.Sealed{})
 	if errors.Is(err, etcdfence.ErrInitialized) {
@@ -103,21 +104,4 @@ func (n *Node) createShard(ctx context.Context) error {
 		n.log.Info("created the shard")
 	}
 	return err
-}
-
-// dataLeft names an object of the shard that is in object storage, if any.
-func (n *Node) dataLeft(ctx context.Context) (string, error) {
-	segments, err := n.segments.List(ctx)
-	if err != nil || len(segments) > 0 {
-		if err == nil {
-			return segments[len(segments)-1].Key, nil
-		}
-		return "", err
-	}
-	repo := snapshot.Open(n.store, n.cfg.Cluster, snapshot.Options{Logger: n.log})
-	all, err := repo.List(ctx)
-	if err != nil || len(all) == 0 {
-		return "", err
-	}
-	return "snapshot " + all[0].Name, nil
 }

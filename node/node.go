@@ -22,10 +22,6 @@ import (
 	"github.com/redoubtdb/redoubt/wal"
 )
 
-// ErrDataLeft: etcd knows nothing of the shard while object storage holds its
-// data. Creating the shard anew would start a second history beside it.
-var ErrDataLeft = errors.New("node: object storage holds data of a shard that etcd does not know")
-
 // errReload: the data in memory is not a prefix of the log any more.
 var errReload = errors.New("node: the data must be loaded again")
 

@@ -376,7 +376,7 @@ func TestForgottenShardIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer forgotten.Close()
-	if err := forgotten.Run(t.Context()); !errors.Is(err, ErrDataLeft) {
+	if err := forgotten.Run(t.Context()); !errors.Is(err, snapshot.ErrDataLeft) {
 		t.Fatalf("got %v", err)
 	}
 }

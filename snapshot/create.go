@@ -141,6 +141,12 @@ func (r *Repo) createShard(ctx context.Context, src Source, upTo uint64, path st
 	if err != nil {
 		return err
 	}
+	return r.storeShard(ctx, st, src, path, m, p)
+}
+
+// storeShard writes, checks and stores the file of a shard whose data is st, and
+// adds it to m.
+func (r *Repo) storeShard(ctx context.Context, st *replay, src Source, path string, m *Manifest, p *meter) error {
 	p.phase(Progress{Phase: PhaseWrite, Shard: src.Shard})
 	s, err := r.writeFile(ctx, st, path, src.Shard, src.Slots, m.CreatedAt, p)
 	if err != nil {

@@ -27,4 +27,7 @@ var (
 	// ErrPlan: a clean-up plan does not fit what is there (any more). Nothing, or
 	// nothing more, was deleted.
 	ErrPlan = errors.New("snapshot: clean-up plan cannot be carried out")
+	// ErrDataLeft: object storage holds data of a shard that etcd does not know.
+	// Beginning a second history would bury the first.
+	ErrDataLeft = errors.New("snapshot: object storage holds data of a shard that etcd does not know")
 )

@@ -11,6 +11,7 @@ type Phase string
 // The phases, in the order in which Create goes through them.
 const (
 	PhaseBase     Phase = "base"      // loading the snapshot to begin with
+	PhaseImport   Phase = "import"    // reading an RDB file, in its place
 	PhaseReplay   Phase = "replay"    // applying the log
 	PhaseWrite    Phase = "write"     // writing the file
 	PhaseCheck    Phase = "check"     // loading the file back and comparing

@@ -15,8 +15,10 @@ import (
 
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/internal/dev"
+	"github.com/redoubtdb/redoubt/internal/recovery"
 	"github.com/redoubtdb/redoubt/node"
 	"github.com/redoubtdb/redoubt/s3segments"
+	"github.com/redoubtdb/redoubt/snapshot"
 )
 
 const devLong = `Runs a whole Redoubt in one process, without any configuration: etcd, an S3
@@ -28,12 +30,14 @@ acknowledged. Start it again with the same --dir and everything is there. Removi
 the directory removes the data.
 
 If etcd's part of the directory is lost and the objects in s3/ are not, --recover
-rebuilds the data from them, up to the last segment that was sealed.
+rebuilds the data from them, up to the last segment that was sealed. --import begins
+a new directory with the data of a redis-server's dump.rdb.
 
 ` + exitHelp
 
 const devExample = `  redoubt dev
   redoubt dev --dir /tmp/try --port 7000 --replicas 2 --s3-port 9100
+  redoubt dev --dir /tmp/copy --import dump.rdb
   redoubt dev --segment-age 1s --log-level info`
 
 // slowStart is when a start that takes long is worth a word.
@@ -61,6 +65,7 @@ func newDev() *cobra.Command {
 	f.StringVar(&c.RequirePass, "requirepass", "", "password that clients must AUTH with")
 	f.StringVar(&c.EnableDebugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	f.BoolVar(&c.Recover, "recover", false, "rebuild the data from s3/ when etcd/ was lost")
+	f.StringSliceVar(&c.Import, "import", nil, "RDB files to begin with, in a new directory")
 	f.StringVar(&logLevel, "log-level", "warn", "debug, info, warn or error")
 	// The variable by which the other commands find the directory. No others: a
 	// Kubernetes service called redoubt sets REDOUBT_PORT to something else.
@@ -95,6 +100,9 @@ func runDev(cmd *cobra.Command, c dev.Config) error {
 	if r := d.Recovered(); r != nil {
 		fmt.Fprintln(out, describeRecovery(r))
 	}
+	if in := d.Imported(); in != nil {
+		describeImport(out, in, time.Since(began))
+	}
 	printWelcome(out, d, c, time.Since(began))
 	select {
 	case <-ctx.Done():
@@ -107,9 +115,12 @@ func runDev(cmd *cobra.Command, c dev.Config) error {
 
 // startError adds what to do about it.
 func startError(ctx context.Context, err error, dir string) error {
-	if errors.Is(err, node.ErrDataLeft) {
+	if errors.Is(err, snapshot.ErrDataLeft) {
 		return fmt.Errorf("%w.\nThe log head in %s is gone. To rebuild the data from the objects in %s, up to the\nlast sealed segment, start with --recover. To start empty, remove the directory",
 			err, filepath.Join(dir, "etcd"), filepath.Join(dir, "s3"))
+	}
+	if errors.Is(err, recovery.ErrKnown) {
+		return fmt.Errorf("%w.\nThe directory %s has data: start without --import and --recover, or choose another with --dir", err, dir)
 	}
 	return ignoreCanceled(ctx, err)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/redoubtdb/redoubt/internal/metricsserver"
 	"github.com/redoubtdb/redoubt/node"
 	"github.com/redoubtdb/redoubt/s3segments"
+	"github.com/redoubtdb/redoubt/snapshot"
 )
 
 // nodeOptions are the flags of `redoubt node`.
@@ -167,7 +168,7 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		defer func() { err = errors.Join(err, m.Close()) }()
 	}
 	err = n.Run(ctx)
-	if errors.Is(err, node.ErrDataLeft) {
+	if errors.Is(err, snapshot.ErrDataLeft) {
 		err = fmt.Errorf("%w.\nIf etcd lost its data, see `redoubt recover --help`; if this is the wrong etcd or the wrong\n--cluster, nothing has been changed", err)
 	}
 	return ignoreCanceled(ctx, err)

@@ -77,6 +77,7 @@ func (p *progress) draw() {
 // phaseText says what a snapshot's phase does.
 var phaseText = map[snapshot.Phase]string{
 	snapshot.PhaseBase:     "loading the snapshot to begin with",
+	snapshot.PhaseImport:   "reading an RDB file",
 	snapshot.PhaseReplay:   "applying the log",
 	snapshot.PhaseWrite:    "writing the file",
 	snapshot.PhaseCheck:    "checking the file",

@@ -13,14 +13,14 @@ import (
 )
 
 func newSnapshot() *cobra.Command {
-	cmd := group("snapshot", "Make, list, check and remove snapshots",
+	cmd := group("snapshot", "Make, list, check, import and remove snapshots",
 		`A snapshot is one RDB file a shard, which a stock redis-server 7.0 loads, and a
 manifest in JSON, both in object storage. It is made by this program, in its own
 memory, from the snapshot before it and the log: the serving nodes do nothing and
 notice nothing. It is published only after the file was loaded back and compared.
 
 `+exitHelp)
-	cmd.AddCommand(newSnapshotCreate(), newSnapshotList(), newSnapshotShow(), newSnapshotVerify(), newSnapshotRemove(), newSnapshotGC())
+	cmd.AddCommand(newSnapshotCreate(), newSnapshotList(), newSnapshotShow(), newSnapshotVerify(), newSnapshotRemove(), newSnapshotGC(), newSnapshotImport())
 	return cmd
 }
 

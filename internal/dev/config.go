@@ -40,6 +40,8 @@ type Config struct {
 	// Recover rebuilds the shard from object storage before the nodes start.
 	// Only for a directory whose etcd/ was lost.
 	Recover bool
+	// Import are RDB files that the shard begins with. Only for a new directory.
+	Import []string
 
 	// Passed on to the nodes; zero values take the nodes' defaults.
 	SegmentSize, HeadLimit          int64
@@ -66,6 +68,8 @@ func (c *Config) check() error {
 		return bad("no directory, give --dir")
 	case c.Replicas < 0 || c.Replicas > MaxReplicas:
 		return bad("--replicas must be between 0 and %d, not %d", MaxReplicas, c.Replicas)
+	case c.Recover && len(c.Import) > 0:
+		return bad("--recover and --import: data comes from one or the other")
 	case net.ParseIP(c.Bind) == nil:
 		return bad("--bind must be an IP address, not %q", c.Bind)
 	}

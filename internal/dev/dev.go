@@ -42,6 +42,7 @@ type Dev struct {
 	nodes     []*member
 	endpoints Endpoints
 	recovered *snapshot.Recovered
+	imported  *snapshot.Imported
 
 	failOnce sync.Once
 	failed   chan struct{} // closed when a part has ended by itself
@@ -55,7 +56,7 @@ type Dev struct {
 
 // Start runs everything and returns when the shard has a primary. ctx bounds
 // only the start. Errors: ErrConfig, ErrLocked (as *LockedError),
-// node.ErrDataLeft when etcd/ is gone and s3/ is not, and those of the parts.
+// snapshot.ErrDataLeft when etcd/ is gone and s3/ is not, and those of the parts.
 func Start(ctx context.Context, cfg Config) (*Dev, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (d *Dev) start(ctx context.Context) error {
 	}
 	d.endpoints = Endpoints{PID: os.Getpid(), Started: time.Now().UTC(), Version: node.Version(), Cluster: Cluster}
 	for _, step := range []func(context.Context) error{
-		d.startS3, d.startEtcd, d.recover, d.makeNodes, d.startMetrics, d.runNodes,
+		d.startS3, d.startEtcd, d.recover, d.importFiles, d.makeNodes, d.startMetrics, d.runNodes,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -244,7 +244,7 @@ func TestRecover(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "etcd")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Start(t.Context(), Config{Dir: dir}); !errors.Is(err, node.ErrDataLeft) {
+	if _, err := Start(t.Context(), Config{Dir: dir}); !errors.Is(err, snapshot.ErrDataLeft) {
 		t.Fatalf("start without etcd's data: %v", err)
 	}
 	cfg.Recover = true

@@ -1,5 +1,7 @@
-// Package recovery brings a shard back whose etcd is lost for good: object
-// storage says how far the log reaches, and a new etcd is told to go on there.
+// Package recovery begins a shard in an etcd that does not know it, with data. It
+// brings one back whose etcd is lost for good: object storage says how far the log
+// reaches, and the new etcd is told to go on there. And it seeds a new one from RDB
+// files.
 package recovery
 
 import (

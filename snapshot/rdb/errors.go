@@ -13,4 +13,6 @@ var (
 	ErrUnsupported = errors.New("rdb: unsupported content")
 	// ErrTooLarge: a string is longer than the limit the reader was given.
 	ErrTooLarge = errors.New("rdb: string is too large")
+	// ErrDuplicate: a key of a file that is merged into others is in one of them.
+	ErrDuplicate = errors.New("rdb: duplicate key")
 )

@@ -50,6 +50,8 @@ type LoadOptions struct {
 	// Size is the number of bytes of the file, which bounds what its lengths may
 	// claim, or negative when it is not known.
 	Size int64
+	// Merge adds the file's keys to those that the keyspace holds.
+	Merge bool
 	// MaxString is the longest key, field, value or packed value in bytes; 0 is
 	// DefaultMaxString.
 	MaxString int64
@@ -64,11 +66,11 @@ type Info struct {
 	EmptyKeys int
 }
 
-// Load reads a whole file into ks, which must be empty; after an error ks holds
-// a part of the file and must be dropped. Keys past their expiry are loaded like
-// any other.
+// Load reads a whole file into ks, which must be empty unless LoadOptions.Merge says
+// otherwise; after an error ks holds a part of the file and must be dropped. Keys
+// past their expiry are loaded like any other.
 //
-// Errors: ErrCorrupt, ErrNewerVersion, ErrUnsupported, ErrTooLarge, or what r
+// Errors: ErrCorrupt, ErrNewerVersion, ErrUnsupported, ErrTooLarge, ErrDuplicate, or what r
 // returned. They say where in the file, and in which key.
 func Load(r io.Reader, ks *keyspace.Keyspace, o LoadOptions) (*Info, error) {
 	if o.MaxString <= 0 {
@@ -83,6 +85,7 @@ func Load(r io.Reader, ks *keyspace.Keyspace, o LoadOptions) (*Info, error) {
 		db:        ks.DB(0),
 		expire:    keyspace.NoExpire,
 		maxString: uint64(o.MaxString),
+		merge:     o.Merge,
 		info:      Info{Aux: map[string]string{}},
 	}
 	if err := d.header(); err != nil {
@@ -115,6 +118,7 @@ type decoder struct {
 	field     []byte
 	expire    int64 // of the next key
 	maxString uint64
+	merge     bool
 	info      Info
 }
 
@@ -245,6 +249,8 @@ func (d *decoder) keyAndValue(typ byte) error {
 	switch {
 	case !ok:
 		err = unsupportedType(typ)
+	case d.has(d.key) && d.merge:
+		err = fmt.Errorf("%w: the key was there before", ErrDuplicate)
 	case d.has(d.key):
 		err = fmt.Errorf("%w: the key is in the file twice", ErrCorrupt)
 	default:
