@@ -35,7 +35,7 @@ faults: tools ## break a cluster in every way and judge what clients saw (DURATI
 fuzz: ## every fuzz target for TIME each (TIME=30s)
 	@scripts/fuzz $(TIME)
 
-bench: tools build ## compare with redis-server, side by side (ARGS="-rounds 5"; go run ./bench -h)
+bench: tools build ## compare with redis-server, side by side (ARGS="-ops commands"; go run ./bench -h)
 	@go run ./bench $(ARGS)
 
 clean: ## remove what was built; tools stay

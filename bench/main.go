@@ -9,7 +9,7 @@
 // what promises as much. A pipelined batch ends in one WAIT, not one each: the
 // kinder reading for redis-server.
 //
-// GET and SET are redis-benchmark's. The mix, and SET against WAIT, come from a
+// GET, SET and the other commands (-ops commands) are redis-benchmark's. The mix, and SET against WAIT, come from a
 // load of our own on both sides. Each load runs on all servers in turn, for
 // several rounds; medians are printed, with the lowest and highest rate. The
 // latency of a pipelined request is that of its batch. Processor time is read
@@ -83,7 +83,7 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 	f.IntVar(&c.keys, "keys", 100_000, "different keys")
 	f.IntVar(&c.size, "size", 64, "bytes of a value")
 	f.StringVar(&sets, "sets", sets, "which servers: single (one etcd member), three (three etcd members)")
-	f.StringVar(&ops, "ops", ops, "which loads")
+	f.StringVar(&ops, "ops", ops, "which loads: mix, redis-benchmark's (get, lpush, zadd, ...), or commands for all of these")
 	f.Func("clients", "numbers of connections (default 50,1)", numbers(&c.clients))
 	f.Func("pipelines", "requests sent before their answers are awaited (default 1,16)", numbers(&c.pipelines))
 	f.BoolVar(&c.redisOnly, "redis-only", false, "leave Redoubt out")
@@ -101,12 +101,9 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 			return config{}, fmt.Errorf("-sets: %q is neither %s nor %s", set, setSingle, setThree)
 		}
 	}
-	for _, op := range strings.Split(ops, ",") {
-		name, ok := map[string]string{"get": opGet, "set": opSet, "mix": opMix}[op]
-		if !ok {
-			return config{}, fmt.Errorf("-ops: %q is none of get, set, mix", op)
-		}
-		c.ops = append(c.ops, name)
+	var err error
+	if c.ops, err = parseOps(ops); err != nil {
+		return config{}, err
 	}
 	if c.rounds < 1 || c.keys < 1 || c.size < 1 || c.seconds <= 0 || c.requests < 0 {
 		return config{}, errors.New("-rounds, -seconds, -keys and -size must be positive")
@@ -279,10 +276,10 @@ func (b *bencher) runSet(ctx context.Context, h *testenv.Program, etcd *testenv.
 // redis-server does not write to three disks.
 func competes(s *server, c benchCase) bool {
 	switch c.Op {
-	case opGet, opSet:
-		return s.wait == 0
+	case opMix:
+		return true
 	case opTrio:
 		return s.wait > 0 || s.name == redoubtTri
 	}
-	return true
+	return s.wait == 0
 }

@@ -82,7 +82,7 @@ func (b *bencher) fill(ctx context.Context, s *server) error {
 	return nil
 }
 
-// on makes a contestant of a server. GET and SET come from redis-benchmark; what
+// on makes a contestant of a server. Single commands come from redis-benchmark; what
 // it cannot do, and what is compared with that, from our own load.
 func (b *bencher) on(s *server, c benchCase) contestant {
 	l := load{
@@ -95,15 +95,16 @@ func (b *bencher) on(s *server, c benchCase) contestant {
 	case opTrio:
 		l.writes = allWrites
 	}
+	own, isTest := testOf(c.Op)
 	return contestant{s.name, func(ctx context.Context, requests int) (sample, error) {
 		l.requests = requests
 		front, all, cpuErr := s.cpu()
 		var got sample
 		var err error
-		if l.writes > 0 {
-			got, err = l.run(ctx)
+		if isTest {
+			got, err = redisBenchmark(ctx, b.benchmark, own, s.addr, l)
 		} else {
-			got, err = redisBenchmark(ctx, b.benchmark, c.Op, s.addr, l)
+			got, err = l.run(ctx)
 		}
 		if err != nil {
 			return sample{}, fmt.Errorf("%s: %w", s.name, err)

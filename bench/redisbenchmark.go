@@ -15,7 +15,7 @@ import (
 
 // redisBenchmark runs Debian's redis-benchmark with one of its own tests. It
 // exits by itself when the server answers an error.
-func redisBenchmark(ctx context.Context, bin, test, addr string, l load) (sample, error) {
+func redisBenchmark(ctx context.Context, bin string, t test, addr string, l load) (sample, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return sample{}, err
@@ -23,18 +23,18 @@ func redisBenchmark(ctx context.Context, bin, test, addr string, l load) (sample
 	// It sends whole pipelines. When they come to more than -n it may take the end
 	// of the run for "All clients disconnected", with any server.
 	requests := (l.requests + l.pipeline - 1) / l.pipeline * l.pipeline
-	cmd := exec.CommandContext(ctx, bin, "-h", host, "-p", port, "--csv", "-t", strings.ToLower(test),
+	cmd := exec.CommandContext(ctx, bin, append([]string{"-h", host, "-p", port, "--csv",
 		"-n", strconv.Itoa(requests), "-c", strconv.Itoa(l.clients), "-P", strconv.Itoa(l.pipeline),
-		"-d", strconv.Itoa(l.size), "-r", strconv.Itoa(l.keys))
+		"-d", strconv.Itoa(l.size), "-r", strconv.Itoa(l.keys)}, t.args()...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return sample{}, fmt.Errorf("redis-benchmark -t %s on %s: %w\n%s%s", test, addr, err, out, stderr.String())
+		return sample{}, fmt.Errorf("redis-benchmark of %s on %s: %w\n%s%s", t.op, addr, err, out, stderr.String())
 	}
-	s, err := parseCSV(string(out), test)
+	s, err := parseCSV(string(out), t.op)
 	if err != nil {
-		return sample{}, fmt.Errorf("redis-benchmark -t %s on %s: %w", test, addr, err)
+		return sample{}, fmt.Errorf("redis-benchmark of %s on %s: %w", t.op, addr, err)
 	}
 	s.Requests = requests
 	return s, nil
