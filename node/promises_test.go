@@ -17,6 +17,7 @@ import (
 
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/internal/testenv"
+	"github.com/redoubtdb/redoubt/snapshot"
 	"github.com/redoubtdb/redoubt/wal"
 )
 
