@@ -72,6 +72,19 @@ func TestEffects(t *testing.T) {
 		{"SET k 1.5 EX 10", "INCRBYFLOAT k 1.25", "SET k 2.75 KEEPTTL"},
 		{"", "INCRBYFLOAT k 1e2", "SET k 100 KEEPTTL"},
 
+		{"", "SETBIT k 9 1", "SETBIT k 9 1"},
+		{"SETBIT k 9 1", "SETBIT k 9 1", ""},
+		{"SETBIT k 9 1", "SETBIT k 0 0", ""},
+		{"SETBIT k 9 1", "SETBIT k 20 0", "SETBIT k 20 0"},
+		{"MSET a 1 b 2", "BITOP AND k a b x", "BITOP AND k a b x"},
+		{"SET k v", "BITOP OR k x y", "DEL k"},
+		{"", "BITOP OR k x y", ""},
+		{"", "BITFIELD k GET u8 0", ""},
+		{"", "BITFIELD k SET u8 0 7", "BITFIELD k SET u8 0 7"},
+		{"BITFIELD k SET u8 0 7", "BITFIELD k SET u8 0 7", ""},
+		{"BITFIELD k SET u8 0 7", "BITFIELD k OVERFLOW FAIL INCRBY u2 0 9", ""},
+		{"", "BITFIELD k OVERFLOW FAIL INCRBY u2 100 9", "BITFIELD k OVERFLOW FAIL INCRBY u2 100 9"},
+
 		{"", "HSET h f v g w", "HSET h f v g w"},
 		{"", "HSETNX h f v", "HSET h f v"},
 		{"HSET h f v", "HSETNX h f w", ""},
@@ -119,6 +132,9 @@ func TestEffects(t *testing.T) {
 		{"SET a 1 PXAT " + past, "DEL a b", "DEL a"},
 		{"SET a 1 PXAT " + past, "APPEND a x", "DEL a; APPEND a x"},
 		{"SET a 1 PXAT " + past, "SETRANGE a 5 x", "DEL a; SETRANGE a 5 x"},
+		{"SET a 1 PXAT " + past, "SETBIT a 5 1", "DEL a; SETBIT a 5 1"},
+		{"SET a 1 PXAT " + past, "BITOP NOT a a", "DEL a"},
+		{"SET a 1 PXAT " + past, "BITFIELD a GET u8 0", "DEL a"},
 		{"SET a 1 PXAT " + past, "HSET a f v", "DEL a; HSET a f v"},
 		{"SET a 1 PXAT " + past, "EXPIRE a 100", "DEL a"},
 		{"SET a 1 PXAT " + past, "OBJECT ENCODING a", "DEL a"},
@@ -267,7 +283,7 @@ func TestNoAllocations(t *testing.T) {
 	for _, r := range []string{
 		"GET k", "GET missing", "SET k other", "SET k other EX 100", "SET k v XX KEEPTTL", "INCR n", "DECRBY n 7",
 		"HGET h f", "HSET h f other", "HMGET h f g x", "HINCRBY h n 1", "EXISTS k n x", "TTL e", "EXPIRE e 100", "DEL x", "GETEX e PX 1000",
-		"MGET k n", "STRLEN k", "GETRANGE k 0 2", "MSET k a n 1", "SETEX e 100 v", "TYPE k",
+		"MGET k n", "STRLEN k", "GETRANGE k 0 2", "MSET k a n 1", "SETEX e 100 v", "TYPE k", "SETBIT k 5 1", "GETBIT k 5", "BITCOUNT k", "BITPOS k 1",
 	} {
 		args := raw(strings.Fields(r)...)
 		s.do(args)

@@ -24,6 +24,11 @@ func TestMemoryUsedIsTheHeap(t *testing.T) {
 				db.SetString(key, make([]byte, rng.IntN(50_000)))
 			}
 		},
+		"adopted": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			if i%20 == 0 {
+				db.AdoptString(key, make([]byte, rng.IntN(50_000)), FormRaw)
+			}
+		},
 		"expiring": func(db *DB, rng *rand.Rand, key []byte, i int) {
 			db.SetStringExpireAt(key, make([]byte, rng.IntN(100)), int64(i), FormAuto)
 		},

@@ -157,7 +157,7 @@ func (s *machine) set(t *rapid.T) {
 	db, m, _ := s.db(t)
 	k, v, form := genKey.Draw(t, "key"), genVal.Draw(t, "val"), genForm.Draw(t, "form")
 	at := NoExpire
-	switch rapid.IntRange(0, 2).Draw(t, "expiry") {
+	switch rapid.IntRange(0, 3).Draw(t, "expiry") {
 	case 0:
 		db.SetString(k, v)
 	case 1:
@@ -168,6 +168,8 @@ func (s *machine) set(t *rapid.T) {
 			at = old.at
 		}
 		db.SetStringKeepExpire(k, v, form)
+	case 3:
+		db.AdoptString(k, bytes.Clone(v), form)
 	}
 	m[string(k)] = modelValue{typ: TypeString, str: string(v), at: at}
 }

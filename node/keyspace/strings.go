@@ -45,6 +45,20 @@ func (db *DB) SetStringExpireAt(key, val []byte, atMs int64, form StringForm) {
 	db.setString(hash, db.keys.find(hash, key), key, val, atMs, form.flags())
 }
 
+// AdoptString is SetString with a form for a value that was made for this: it may
+// become part of the database, and the caller must not use it any more.
+func (db *DB) AdoptString(key, val []byte, form StringForm) {
+	if len(val) <= inlineMax {
+		db.SetStringExpireAt(key, val, NoExpire, form)
+		return
+	}
+	s := newBigString(&db.ks.detached, form.flags(), 0)
+	s.b = val
+	s.setKey(key)
+	s.settle(s.weigh())
+	db.put(hashOf(key), &s.header)
+}
+
 func (db *DB) setString(hash uint64, slot **header, key, val []byte, at int64, flags uint8) {
 	if slot != nil && len(val) <= inlineMax {
 		if h := *slot; !h.boxed() && h.fitsInPlace(len(val), at) {
