@@ -173,6 +173,9 @@ func (d *driver) step(args [][]byte, want []byte) {
 	if d.t.Failed() {
 		d.explain()
 	}
+	if name == "dump" {
+		d.keepDumps(want, got)
+	}
 }
 
 func (d *driver) fail(format string, a ...any) {

@@ -16,6 +16,8 @@ var (
 	wordPEXPIREAT = []byte("PEXPIREAT")
 	wordPEXPIRE   = []byte("PEXPIRE")
 	wordPERSIST   = []byte("PERSIST")
+	wordRESTORE   = []byte("RESTORE")
+	wordABSTTL    = []byte("ABSTTL")
 	wordRENAME    = []byte("RENAME")
 	wordFLUSHDB   = []byte("FLUSHDB")
 	wordFLUSHALL  = []byte("FLUSHALL")

@@ -96,6 +96,11 @@ func (ks *Keyspace) NumDBs() int { return len(ks.dbs) }
 // life of the Keyspace, through FlushAll and Swap.
 func (ks *Keyspace) DB(i int) *DB { return ks.dbs[i] }
 
+// NewDB returns an empty database that is none of the numbered ones: a place to
+// build a value that may turn out to be no good, and to Move it from. What it holds is
+// in no digest and not in MemoryUsed.
+func (ks *Keyspace) NewDB() *DB { return &DB{id: -1, ks: ks, store: ks.newStore()} }
+
 // Swap exchanges the contents of databases i and j in constant time (SWAPDB).
 func (ks *Keyspace) Swap(i, j int) {
 	a, b := ks.dbs[i], ks.dbs[j]

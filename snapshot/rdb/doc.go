@@ -49,6 +49,13 @@
 // not at all. A data type has one file here with its reader and writer, and a
 // row in valueReaders.
 //
+// # Dumps
+//
+// AppendDump and Restore are the codec of the commands DUMP and RESTORE, one value
+// alone:
+//
+//	dump = type value u16 u64    version of the format, CRC-64 (Jones) of what precedes
+//
 // # Aux fields
 //
 // Save writes redis-ver, redis-bits, ctime and used-mem as Redis does, then what

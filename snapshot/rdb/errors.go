@@ -15,4 +15,7 @@ var (
 	ErrTooLarge = errors.New("rdb: string is too large")
 	// ErrDuplicate: a key of a file that is merged into others is in one of them.
 	ErrDuplicate = errors.New("rdb: duplicate key")
+	// ErrBadDump: the version of a dump is newer than MaxVersion, or its
+	// checksum is wrong.
+	ErrBadDump = errors.New("rdb: version or checksum of the dump are wrong")
 )

@@ -42,6 +42,7 @@ func Save(w io.Writer, ks *keyspace.Keyspace, o SaveOptions) (int64, error) {
 // encoder is the state of one Save.
 type encoder struct {
 	out    *output
+	bare   bool  // values only, without expiry and key, as in a dump
 	expire int64 // of the key being written
 	list   listpackBuilder
 }
@@ -95,6 +96,10 @@ func (e *encoder) value(key []byte, ref keyspace.Ref) error {
 
 // key writes what precedes a value.
 func (e *encoder) key(typ byte, key []byte) {
+	if e.bare {
+		e.out.byte(typ)
+		return
+	}
 	if e.expire != keyspace.NoExpire {
 		e.out.byte(opExpireMillis)
 		e.out.uint64(uint64(e.expire))
