@@ -26,12 +26,16 @@ type EtcdOptions struct {
 	ElectionTimeout time.Duration // 0: 500 ms
 	Heartbeat       time.Duration // 0: 50 ms
 	Args            []string      // further flags for every member
+	// PeerLinks puts a proxy on every connection between two members, see
+	// Etcd.PeerLink.
+	PeerLinks bool
 }
 
 // Etcd is a cluster of real etcd processes.
 type Etcd struct {
 	t       TB
 	members []etcdMember
+	peers   *peerNet // nil without EtcdOptions.PeerLinks
 }
 
 type etcdMember struct {
@@ -65,10 +69,17 @@ func (e *Etcd) launch(members int, o EtcdOptions) {
 	e.t.Helper()
 	bin := Tool(e.t, "etcd")
 	dir := e.t.TempDir()
-	client, peer := make([]string, members), make([]string, members)
+	client, listen, peer := make([]string, members), make([]string, members), make([]string, members)
+	for i := range members {
+		client[i], listen[i] = "http://"+FreeAddr(e.t), FreeAddr(e.t)
+		peer[i] = "http://" + listen[i]
+	}
+	if o.PeerLinks {
+		e.peers = newPeerNet(e.t, listen)
+		peer = e.peers.urls()
+	}
 	var cluster []string
 	for i := range members {
-		client[i], peer[i] = "http://"+FreeAddr(e.t), "http://"+FreeAddr(e.t)
 		cluster = append(cluster, fmt.Sprintf("m%d=%s", i, peer[i]))
 	}
 	e.members = e.members[:0]
@@ -79,13 +90,13 @@ func (e *Etcd) launch(members int, o EtcdOptions) {
 			"--data-dir=" + filepath.Join(dir, name),
 			"--listen-client-urls=" + client[i],
 			"--advertise-client-urls=" + client[i],
-			"--listen-peer-urls=" + peer[i],
+			"--listen-peer-urls=http://" + listen[i],
 			"--initial-advertise-peer-urls=" + peer[i],
 			"--initial-cluster=" + strings.Join(cluster, ","),
 			"--initial-cluster-token=" + filepath.Base(dir),
 		}, o.flags()...)
 		e.members = append(e.members, etcdMember{
-			proc: Start(e.t, Command{Name: "etcd-" + name, Path: bin, Args: args}),
+			proc: Start(e.t, Command{Name: "etcd-" + name, Path: bin, Args: args, Env: e.peers.env(i)}),
 			url:  client[i],
 		})
 	}

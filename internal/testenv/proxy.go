@@ -21,7 +21,7 @@ const (
 // is one client's connection and its connection to the target. Faults apply to
 // the links there are and to those that come, until Heal.
 type Proxy struct {
-	ln     net.Listener
+	ln     net.Listener    // nil: links come from a peerNet
 	ctx    context.Context // ends with the proxy
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // accept loop and links
@@ -48,18 +48,26 @@ func NewProxy(t TB, target string) *Proxy {
 	if err != nil {
 		t.Fatalf("start proxy of %s: %v", target, err)
 	}
-	p := &Proxy{ln: ln, target: target, links: make(map[*link]struct{}), ends: make(chan struct{})}
-	for dir := range p.flows {
-		p.flows[dir] = flowFault{open: make(chan struct{}), pace: newPace()}
-	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.Heal()
+	p := newProxy(target)
+	p.ln = ln
 	p.wg.Go(p.accept)
 	t.Cleanup(p.close)
 	return p
 }
 
-// Addr returns the address to connect to, as host:port.
+// newProxy makes a proxy that serves the connections that it is given.
+func newProxy(target string) *Proxy {
+	p := &Proxy{target: target, links: make(map[*link]struct{}), ends: make(chan struct{})}
+	for dir := range p.flows {
+		p.flows[dir] = flowFault{open: make(chan struct{}), pace: newPace()}
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.Heal()
+	return p
+}
+
+// Addr returns the address to connect to, as host:port. Etcd.PeerLink's proxies
+// have none.
 func (p *Proxy) Addr() string { return p.ln.Addr().String() }
 
 // SetTarget makes new links go to another address.
@@ -166,10 +174,15 @@ func (p *Proxy) Links() int {
 }
 
 func (p *Proxy) close() {
-	p.cancel()
 	p.ln.Close()
-	p.Reset()
+	p.end()
 	p.wg.Wait()
+}
+
+// end resets all links, also those that are still being made.
+func (p *Proxy) end() {
+	p.cancel()
+	p.Reset()
 }
 
 // open, shut and isOpen work a gate: a channel that is closed while the gate is
