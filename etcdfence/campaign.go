@@ -110,7 +110,7 @@ func (s *Shard) elect(ctx context.Context, c Candidate, applied wal.Position, b 
 // vote sends the campaign's transaction once and returns what the shard looks
 // like after it, whoever leads it then.
 func (s *Shard) vote(ctx context.Context, txn clientv3.Op, applied wal.Position, wait *backoff) (ballot, error) {
-	resp, err := s.do(ctx, "campaign", requestTimeout, txn)
+	resp, err := s.do(ctx, "campaign", attemptTimeout(s.o.LeaseTTL), txn)
 	switch {
 	case err == nil:
 		return s.ballotOf(resp)

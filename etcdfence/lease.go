@@ -37,7 +37,7 @@ func renewTimeout(ttl time.Duration) time.Duration { return ttl / 3 }
 // grant asks for a new lease once. An answer that is lost leaves a lease that
 // nothing hangs on and that ends by itself.
 func (s *Shard) grant(ctx context.Context, ttl time.Duration) (lease, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := attempt(ctx, attemptTimeout(ttl))
 	defer cancel()
 	sent := s.clk.read()
 	start := time.Now()
@@ -61,7 +61,7 @@ func (s *Shard) countFrom(asked instant) instant {
 // renew asks once to keep the lease. An answer with TTL 0 means it is gone.
 // The revision is etcd's at the time of the answer, 0 when unknown.
 func (s *Shard) renew(ctx context.Context, id clientv3.LeaseID, timeout time.Duration) (ttl time.Duration, rev int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := attempt(ctx, timeout)
 	defer cancel()
 	start := time.Now()
 	resp, err := s.keepAliveOnce(ctx, id)
@@ -104,7 +104,7 @@ func (s *Shard) keepAliveOnce(ctx context.Context, id clientv3.LeaseID) (*client
 // lease that is gone already is no error.
 func (s *Shard) revoke(ctx context.Context, id clientv3.LeaseID) error {
 	err := s.retry(ctx, "revoke lease", func() error {
-		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		ctx, cancel := attempt(ctx, attemptTimeout(s.o.LeaseTTL))
 		defer cancel()
 		start := time.Now()
 		_, err := s.cli.Revoke(ctx, id)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 const (
@@ -44,6 +46,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// attempt is the context of one request. A member that knows of no leader, as one
+// that is cut from the others, has to refuse it at once: by itself it would keep the
+// request until its time is over, while other members could serve it.
+func attempt(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(clientv3.WithRequireLeader(ctx), timeout)
+}
+
+// attemptTimeout bounds one request that a lease of ttl waits for: short enough that
+// several fit into the lease.
+func attemptTimeout(ttl time.Duration) time.Duration {
+	return min(max(ttl/4, 200*time.Millisecond), 2*time.Second)
 }
 
 // retry calls attempt until it succeeds, fails for good or ctx ends. Only for

@@ -14,8 +14,14 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// requestTimeout bounds one request that no lease waits for.
-const requestTimeout = 5 * time.Second
+const (
+	// requestTimeout bounds one request that no lease waits for.
+	requestTimeout = 5 * time.Second
+	// firstRead bounds the first attempt of a read of few keys, every further one
+	// twice as much as the one before: the next one goes to another member, which
+	// answers when the first stands still.
+	firstRead = 500 * time.Millisecond
+)
 
 // Shard is one shard's keys in etcd. Its methods may be called concurrently.
 // It owns no goroutine; Term and Registration do.
@@ -161,7 +167,7 @@ func (s *Shard) RevokeLeader(ctx context.Context, nodeID string) error {
 
 // do sends one transaction, once.
 func (s *Shard) do(ctx context.Context, op string, timeout time.Duration, txn clientv3.Op) (*clientv3.TxnResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := attempt(ctx, timeout)
 	defer cancel()
 	start := time.Now()
 	resp, err := s.cli.Do(ctx, txn)
@@ -176,8 +182,10 @@ func (s *Shard) do(ctx context.Context, op string, timeout time.Duration, txn cl
 // until ctx ends.
 func (s *Shard) read(ctx context.Context, gets ...clientv3.Op) (*clientv3.TxnResponse, error) {
 	var resp *clientv3.TxnResponse
+	timeout := firstRead
 	err := s.retry(ctx, "read", func() (err error) {
-		resp, err = s.do(ctx, "read", requestTimeout, clientv3.OpTxn(nil, gets, nil))
+		resp, err = s.do(ctx, "read", timeout, clientv3.OpTxn(nil, gets, nil))
+		timeout = min(2*timeout, requestTimeout)
 		return err
 	})
 	return resp, err

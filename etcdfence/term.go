@@ -193,9 +193,7 @@ func (t *Term) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // attemptTimeout bounds one fenced request: short enough that several fit into
 // a lease.
-func (t *Term) attemptTimeout() time.Duration {
-	return min(max(t.lease.ttl/4, 200*time.Millisecond), 2*time.Second)
-}
+func (t *Term) attemptTimeout() time.Duration { return attemptTimeout(t.lease.ttl) }
 
 // keepAlive renews the lease until the term is lost, then ends the lease:
 // whoever waits to lead need not wait for it to expire.

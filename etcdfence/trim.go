@@ -193,7 +193,7 @@ func (t *Term) compact() {
 }
 
 func (s *Shard) compactTo(ctx context.Context, rev int64) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := attempt(ctx, requestTimeout)
 	defer cancel()
 	start := time.Now()
 	_, err := s.cli.Compact(ctx, rev)

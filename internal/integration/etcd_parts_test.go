@@ -1,0 +1,72 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/testenv"
+	"github.com/redoubtdb/redoubt/wal"
+)
+
+// TestMemberWithoutLeader: of a client's requests a third goes to a member of etcd
+// that hears none of the others any more. It keeps what it is asked until time is
+// up, so that it must not be asked that way; everything a term consists of goes on.
+func TestMemberWithoutLeader(t *testing.T) {
+	const (
+		terms, appends = 4, 10
+		lease          = 8 * time.Second // a request that hangs takes 2 s of it
+		allowed        = 6 * time.Second // for some 60 requests, of which 20 would hang
+	)
+	etcd := testenv.StartEtcd(t, 3, testenv.EtcdOptions{PeerLinks: true})
+	shard := etcdfence.Open(etcd.Client(t), "parts", 0, etcdfence.Options{LeaseTTL: lease})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	must(t, shard.Initialize(ctx, etcdfence.Sealed{}))
+	followers, err := etcd.Followers(ctx)
+	must(t, err)
+	alone := followers[0]
+	for other := range etcd.Endpoints() {
+		if other != alone {
+			etcd.DropPeer(other, alone)
+			etcd.DropPeer(alone, other)
+		}
+	}
+	own := etcd.Client(t, etcd.Endpoints()[alone])
+	testenv.Eventually(t, 30*time.Second, "the member has lost its leader", func(ctx context.Context) error {
+		st, err := own.Status(ctx, etcd.Endpoints()[alone])
+		if err == nil && st.Leader != 0 {
+			err = errors.New("it still has one")
+		}
+		return err
+	})
+
+	began := time.Now()
+	var applied wal.Position
+	for range terms {
+		term, err := shard.Campaign(ctx, etcdfence.Candidate{NodeID: "n", Address: "n:1"}, applied)
+		must(t, err)
+		for i := range appends {
+			must(t, term.Append(ctx, term.Tail().Next(wal.KindEffects, term.Epoch(), 1, fmt.Append(nil, i))))
+		}
+		applied = term.Tail()
+		must(t, term.Resign(ctx))
+	}
+	if took := time.Since(began); took > allowed {
+		t.Errorf("%d terms with %d appends each took %v", terms, appends, took)
+	}
+	// The member would have kept them.
+	hctx, stop := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer stop()
+	if _, err := own.Get(hctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a member without a leader answers a read: %v", err)
+	}
+	if _, err := own.Get(clientv3.WithRequireLeader(ctx), "k"); err == nil {
+		t.Error("a member without a leader answers a read that requires one")
+	}
+}
