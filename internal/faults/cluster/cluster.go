@@ -78,7 +78,7 @@ func Start(t testenv.TB, o Options) *Cluster {
 	t.Helper()
 	c := &Cluster{
 		options: o.withDefaults(), tmp: t.TempDir(),
-		Etcd: testenv.StartEtcd(t, etcdMembers, testenv.EtcdOptions{}),
+		Etcd: testenv.StartEtcd(t, etcdMembers, testenv.EtcdOptions{PeerLinks: true}),
 		S3:   testenv.StartVersityGW(t),
 	}
 	c.bin = testenv.Redoubt(t)

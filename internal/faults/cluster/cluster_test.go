@@ -82,6 +82,7 @@ func TestCluster(t *testing.T) {
 		{"the parts", testParts},
 		{"failover", testFailover},
 		{"links", testLinks},
+		{"etcd in parts", testEtcdInParts},
 		{"heal everything", testHealEverything},
 		{"heal what runs", testHealWhatRuns},
 		{"end of time", testEndOfTime},
@@ -187,6 +188,36 @@ func testLinks(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
+// testEtcdInParts cuts etcd's leader from the other members and looks for who goes
+// on without it.
+func testEtcdInParts(t *testing.T, c *cluster.Cluster) {
+	ctx := within(t, time.Minute)
+	leader, err := c.Etcd.FindLeader(ctx)
+	must(t, err)
+	others, err := c.Etcd.Followers(ctx)
+	must(t, err)
+	for _, other := range others {
+		for _, p := range []*testenv.Proxy{c.Etcd.PeerLink(leader, other), c.Etcd.PeerLink(other, leader)} {
+			if p.Links() == 0 {
+				t.Errorf("no connection between etcd members %d and %d", leader, other)
+			}
+			p.Cut()
+		}
+	}
+	must(t, testenv.Await(ctx, "etcd has another leader", func(ctx context.Context) error {
+		now, err := c.Etcd.FindLeader(ctx)
+		if err == nil && now == leader {
+			err = errors.New("it is the old one")
+		}
+		return err
+	}))
+	primary, err := c.WaitPrimary(ctx, "")
+	must(t, err)
+	must(t, dial(t, primary.Addr).Incr(ctx, "written").Err())
+	must(t, c.Heal())
+	must(t, c.WaitHealthy(ctx))
+}
+
 func infoIs(ctx context.Context, c *cluster.Cluster, n *cluster.Node, field, want string) error {
 	info, err := c.Info(ctx, n)
 	if err == nil && info[field] != want {
@@ -210,6 +241,7 @@ func testHealEverything(t *testing.T, c *cluster.Cluster) {
 	}
 	c.Nodes[2].Client.Cut()
 	c.Nodes[2].S3.Delay(testenv.Up, time.Minute)
+	c.Etcd.DropPeer(2, 0)
 	c.Etcd.Kill(0)
 	c.Etcd.Stop(1)
 	c.S3.Kill()

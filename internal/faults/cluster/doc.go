@@ -6,6 +6,8 @@
 //	                            |
 //	                            +---- Node.S3 --------> versitygw
 //
+//	etcd member i -- Etcd.PeerLink(i, j) --> etcd member j
+//
 // Clients, and whoever asks the shard where its nodes are, get the address of the
 // proxy. What observes the shard (Primary, Info, Digest, EtcdClient, Store and the
 // like) goes around all proxies, so that what it sees is what is there and not what

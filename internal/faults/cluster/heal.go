@@ -21,6 +21,9 @@ func (c *Cluster) Heal() error {
 			p.Heal()
 		}
 	}
+	for _, p := range c.Etcd.PeerLinks() {
+		p.Heal()
+	}
 	var all []error
 	for _, p := range c.processes() {
 		all = append(all, p.Revive())

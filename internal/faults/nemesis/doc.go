@@ -48,6 +48,21 @@
 //	                     can lead afterwards
 //	slow-etcd            answers are taken for lost ones, and the other way round
 //
+// Between members of etcd.
+//
+//	isolate-etcd-leader      a leader without a quorum renews the lease or answers
+//	isolate-etcd-follower    requests and watches at a member that knows of no leader
+//	                         are waited for; a replica there stays behind
+//	split-with-etcd-leader   a primary that only a leader without a quorum hears goes
+//	                         on serving clients
+//	cut-etcd-pair            a member that misses the leader unseats it, again and again
+//	drop-etcd-peers          anybody answers for the shard when no member has a quorum
+//	deaf-etcd-leader         appends that the next leader of etcd has, and the one that
+//	                         was asked does not confirm, are done twice or not at all
+//	mute-etcd-leader         requests to a leader that was deposed are waited for
+//	slow-etcd-peers          renewals are given up, or leases end, over a quorum that is
+//	                         only far away
+//
 // Between the primary and etcd.
 //
 //	cut-primary-from-etcd    clients are served by a primary that has been replaced

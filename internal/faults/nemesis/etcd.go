@@ -39,17 +39,21 @@ func killEtcdLeader(ctx context.Context, e *Env) (err error) {
 	e.record.hit("")
 	e.logf("kill -9 %s, the leader", memberName(i))
 	e.C.Etcd.Kill(i)
-	err = e.await(ctx, "etcd has another leader", func(ctx context.Context) error {
+	if err := e.awaitNewLeader(ctx, i); err != nil {
+		return err
+	}
+	return pause(ctx, longer)
+}
+
+// awaitNewLeader waits until etcd has another leader than the one that it lost.
+func (e *Env) awaitNewLeader(ctx context.Context, lost int) error {
+	return e.await(ctx, "etcd has another leader", func(ctx context.Context) error {
 		now, err := e.C.Etcd.FindLeader(ctx)
-		if err == nil && now == i {
+		if err == nil && now == lost {
 			return errors.New("the old one is still taken for the leader")
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return pause(ctx, longer)
 }
 
 func killEtcdFollower(ctx context.Context, e *Env) (err error) {

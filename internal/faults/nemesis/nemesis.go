@@ -44,6 +44,7 @@ const (
 	nodes       parts = 1 << iota // processes of single nodes, which are claimed one by one
 	etcdMembers                   // processes of etcd, at most a minority of them
 	etcdLinks                     // between nodes and etcd
+	etcdPeers                     // between members of etcd
 	etcdSpace                     // etcd stores nothing
 	s3Server                      // the process
 	s3Links                       // between nodes and S3
@@ -73,6 +74,15 @@ func All() []Nemesis {
 		{"stop-etcd-follower", "SIGSTOP a follower of etcd", stopEtcdFollower, etcdMembers},
 		{"no-space", "etcd has no space left (NOSPACE alarm), for longer than the lease", noSpace, etcdSpace},
 		{"slow-etcd", "every byte between nodes and etcd takes 20 to 80 ms longer", slowEtcd, etcdLinks},
+
+		{"isolate-etcd-leader", "cut etcd's leader from both other members; nodes still reach it", isolateEtcdLeader, etcdPeers | etcdMembers},
+		{"isolate-etcd-follower", "cut a follower of etcd from both other members; nodes still reach it", isolateEtcdFollower, etcdPeers | etcdMembers},
+		{"split-with-etcd-leader", "etcd's leader and the primary on one side, all other members on the other; clients reach both", splitWithEtcdLeader, etcdPeers | etcdMembers | etcdLinks | nodes},
+		{"cut-etcd-pair", "cut etcd's leader from one follower; the other one hears both", cutEtcdPair, etcdPeers | etcdMembers},
+		{"drop-etcd-peers", "drop all packets between all members of etcd, for longer than the lease", dropEtcdPeers, whole},
+		{"deaf-etcd-leader", "etcd's leader hears nothing from the other members, which hear it", deafEtcdLeader, etcdPeers | etcdMembers},
+		{"mute-etcd-leader", "the other members hear nothing from etcd's leader, which hears them", muteEtcdLeader, etcdPeers | etcdMembers},
+		{"slow-etcd-peers", "every byte between members of etcd takes 10 to 60 ms longer", slowEtcdPeers, etcdPeers},
 
 		{"cut-primary-from-etcd", "reset all connections of the primary to etcd; clients still reach it", cutPrimaryFromEtcd, etcdLinks},
 		{"drop-primary-from-etcd", "drop all packets between the primary and etcd; clients still reach it", dropPrimaryFromEtcd, etcdLinks},
