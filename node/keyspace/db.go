@@ -88,6 +88,9 @@ func (db *DB) SetObject(key []byte, obj Object) {
 // key holds another type.
 func (db *DB) HashForWrite(key []byte) (*Hash, error) { return forWrite(db, key, newHash) }
 
+// SetForWrite is HashForWrite of a set.
+func (db *DB) SetForWrite(key []byte) (*Set, error) { return forWrite(db, key, newSet) }
+
 // forWrite is HashForWrite for any type.
 func forWrite[T Object](db *DB, key []byte, empty func(home *account) T) (T, error) {
 	if ref, ok := db.Lookup(key); ok {

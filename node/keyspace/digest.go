@@ -111,3 +111,12 @@ func (h *Hash) content(d *digester) [digestSize]byte {
 	})
 	return s.digest()
 }
+
+func (s *Set) content(d *digester) [digestSize]byte {
+	var all sum
+	s.Each(func(member []byte) bool {
+		all.add(d.pair(member, nil))
+		return true
+	})
+	return all.digest()
+}

@@ -40,38 +40,17 @@ func (h *Hash) RandomRepeat(rng *rand.Rand, n int, fn func(field, value []byte) 
 	}
 }
 
-// sparseDraw is how many times smaller than the hash a draw must be for picking
-// at random, and again what was picked before, to beat one pass over all.
-const sparseDraw = 3
-
 // RandomDistinct calls fn with n different fields, every choice of n equally likely
 // (all of them when there are fewer), until it returns false (HRANDFIELD with a
 // positive count).
 func (h *Hash) RandomDistinct(rng *rand.Rand, n int, fn func(field, value []byte) bool) {
 	size := h.Len()
 	if h.fields != nil && n <= size/sparseDraw {
-		seen := make(map[*header]struct{}, max(n, 0))
-		for len(seen) < n {
-			r := h.fields.random(rng)
-			if _, again := seen[r]; again {
-				continue
-			}
-			seen[r] = struct{}{}
-			if !fn(r.keyBytes(), r.str()) {
-				return
-			}
-		}
+		h.fields.randomDistinct(rng, n, func(r *header) bool { return fn(r.keyBytes(), r.str()) })
 		return
 	}
-	need := min(n, size)
+	draw := newSelection(rng, n, size)
 	h.Each(func(field, value []byte) bool {
-		if need > 0 && rng.IntN(size) < need {
-			need--
-			if !fn(field, value) {
-				return false
-			}
-		}
-		size--
-		return need > 0
+		return (!draw.take() || fn(field, value)) && draw.need > 0
 	})
 }

@@ -40,11 +40,14 @@ func (t Type) String() string {
 	return "unknown"
 }
 
-// Defaults of Config, those of redis-server 7.0.
+// Defaults of Config, those of redis-server 7.2.
 const (
 	DefaultDatabases              = 16
 	DefaultHashMaxListpackEntries = 512
 	DefaultHashMaxListpackValue   = 64
+	DefaultSetMaxIntsetEntries    = 512
+	DefaultSetMaxListpackEntries  = 128
+	DefaultSetMaxListpackValue    = 64
 )
 
 // Config are the settings of a Keyspace, named as in redis.conf.
@@ -53,6 +56,12 @@ type Config struct {
 	// form of a hash; beyond either it becomes a hash table and stays one.
 	HashMaxListpackEntries int
 	HashMaxListpackValue   int
+	// SetMaxIntsetEntries bounds the intset form of a set of integers,
+	// SetMaxListpackEntries and SetMaxListpackValue (bytes) the listpack form of
+	// any other.
+	SetMaxIntsetEntries   int
+	SetMaxListpackEntries int
+	SetMaxListpackValue   int
 	// Databases is fixed once the Keyspace is made.
 	Databases int
 }
@@ -75,6 +84,15 @@ func New(cfg Config) *Keyspace {
 	}
 	if cfg.HashMaxListpackValue == 0 {
 		cfg.HashMaxListpackValue = DefaultHashMaxListpackValue
+	}
+	if cfg.SetMaxIntsetEntries == 0 {
+		cfg.SetMaxIntsetEntries = DefaultSetMaxIntsetEntries
+	}
+	if cfg.SetMaxListpackEntries == 0 {
+		cfg.SetMaxListpackEntries = DefaultSetMaxListpackEntries
+	}
+	if cfg.SetMaxListpackValue == 0 {
+		cfg.SetMaxListpackValue = DefaultSetMaxListpackValue
 	}
 	ks := &Keyspace{cfg: cfg}
 	ks.detached.cfg = &ks.cfg
@@ -136,3 +154,6 @@ func (ks *Keyspace) MemoryUsed() int64 {
 
 // NewHash returns an empty hash that is in no database yet; see DB.SetObject.
 func (ks *Keyspace) NewHash() *Hash { return newHash(&ks.detached) }
+
+// NewSet returns an empty set that is in no database yet; see DB.SetObject.
+func (ks *Keyspace) NewSet() *Set { return newSet(&ks.detached) }

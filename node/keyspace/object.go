@@ -8,7 +8,8 @@ import "unsafe"
 type Object interface {
 	// Type is the value's type.
 	Type() Type
-	// Encoding is what OBJECT ENCODING of redis-server 7.0 says for such a value.
+	// Encoding is what OBJECT ENCODING says for such a value: of redis-server 7.0,
+	// for sets of 7.2, which has a compact form for small ones.
 	Encoding() string
 	// Len is the number of elements.
 	Len() int

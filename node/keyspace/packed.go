@@ -89,12 +89,17 @@ func packedDelete(p []byte, e packedEntry) []byte {
 }
 
 // packedGrow makes room for n more bytes, to the end of the allocation class only:
-// doubling would waste more than the copies of so short a slice cost.
+// doubling would waste more than the copies of so short a slice cost. Where raised
+// limits let one grow long, it gets an eighth more.
 func packedGrow(p []byte, n int) []byte {
-	if len(p)+n <= cap(p) {
+	n += len(p)
+	if n <= cap(p) {
 		return p
 	}
-	return append(make([]byte, 0, allocSize(len(p)+n)), p...)
+	if n > largeObject {
+		n += n / 8
+	}
+	return append(make([]byte, 0, allocSize(n)), p...)
 }
 
 // packedShrink moves to a smaller allocation once half of this one is unused.

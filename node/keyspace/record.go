@@ -63,6 +63,8 @@ func (h *header) object() Object {
 	switch h.box().typ {
 	case TypeHash:
 		return (*Hash)(unsafe.Pointer(h))
+	case TypeSet:
+		return (*Set)(unsafe.Pointer(h))
 	}
 	panic("keyspace: box of unknown type " + h.box().typ.String())
 }

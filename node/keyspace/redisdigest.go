@@ -83,3 +83,10 @@ func (h *Hash) redisContent(d *redisDigest) {
 		return true
 	})
 }
+
+func (s *Set) redisContent(d *redisDigest) {
+	s.Each(func(member []byte) bool {
+		d.xor(member)
+		return true
+	})
+}

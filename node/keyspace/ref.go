@@ -6,7 +6,8 @@ import "strconv"
 const maxEmbstr = 44
 
 // Ref is a key's record as found by a look-up. It is valid until the next mutation
-// of its database. The zero Ref refers to nothing; only its Hash and Object may be called.
+// of its database. The zero Ref refers to nothing; only its Object and the accessors of
+// one type of object may be called.
 type Ref struct{ h *header }
 
 // Key is the key itself.
@@ -32,6 +33,12 @@ func (r Ref) Hash() *Hash {
 	return h
 }
 
+// Set is the value if it is a set, else nil.
+func (r Ref) Set() *Set {
+	s, _ := r.Object().(*Set)
+	return s
+}
+
 // Object is the value of any type but string, for which it is nil.
 func (r Ref) Object() Object {
 	if r.h == nil || r.h.typ() == TypeString {
@@ -40,7 +47,7 @@ func (r Ref) Object() Object {
 	return r.h.object()
 }
 
-// Encoding is what OBJECT ENCODING of redis-server 7.0 answers.
+// Encoding is what OBJECT ENCODING of redis-server answers; see Object.
 func (r Ref) Encoding() string {
 	if r.Type() != TypeString {
 		return r.h.object().Encoding()
