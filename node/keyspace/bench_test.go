@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -73,6 +74,34 @@ func BenchmarkMemoryOneHash1MFields64B(b *testing.B) {
 		}
 		h.Set(key, val)
 	})
+}
+
+func BenchmarkMemory1MSets5Integers(b *testing.B) {
+	benchBytesPerKey(b, 1_000_000, func(db *DB, key []byte, i int) {
+		addAll(b, db, key, 5, func(m int) []byte { return strconv.AppendInt(nil, int64(i%100*m), 10) })
+	})
+}
+
+func BenchmarkMemory1MSets5Words(b *testing.B) {
+	benchBytesPerKey(b, 1_000_000, func(db *DB, key []byte, _ int) {
+		addAll(b, db, key, 5, func(m int) []byte { return append([]byte("member:"), byte('0'+m)) })
+	})
+}
+
+func BenchmarkMemoryOneSet1MMembers16B(b *testing.B) {
+	benchBytesPerKey(b, 1_000_000, func(db *DB, key []byte, _ int) {
+		addAll(b, db, []byte("s"), 1, func(int) []byte { return key })
+	})
+}
+
+func addAll(b *testing.B, db *DB, key []byte, n int, member func(m int) []byte) {
+	s, err := db.SetForWrite(key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for m := range n {
+		s.Add(member(m))
+	}
 }
 
 func filled(n int) *DB {

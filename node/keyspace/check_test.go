@@ -86,6 +86,9 @@ func checkKeyspace(t failer, ks *Keyspace) {
 			if h.boxed() && h.box().home != &db.account {
 				t.Fatalf("db %d: %q is accounted elsewhere", db.id, h.keyBytes())
 			}
+			if h.typ() == TypeSet {
+				checkSetForm(t, h.object().(*Set))
+			}
 			mem += weigh(h)
 			return true
 		})
@@ -107,14 +110,23 @@ func weigh(h *header) int64 {
 		s := h.bigString()
 		return int64(allocSize(int(unsafe.Sizeof(*s))) + allocSize(cap(s.b)) + allocSize(cap(s.key)))
 	}
-	hash := h.object().(*Hash)
-	mem := int64(allocSize(int(unsafe.Sizeof(*hash))) + allocSize(cap(hash.key)) + allocSize(cap(hash.packed)))
-	if f := hash.fields; f != nil {
-		mem += int64(allocSize(int(unsafe.Sizeof(*f)))) + f.memory()
-		f.each(func(r *header) bool {
-			mem += weigh(r)
-			return true
-		})
+	switch o := h.object().(type) {
+	case *Hash:
+		return int64(allocSize(int(unsafe.Sizeof(*o)))+allocSize(cap(o.key))+allocSize(cap(o.packed))) + weighFields(o.fields)
+	case *Set:
+		return int64(allocSize(int(unsafe.Sizeof(*o)))+allocSize(cap(o.key))+allocSize(cap(o.packed))) + weighFields(o.members)
 	}
+	panic("weigh: unknown type")
+}
+
+func weighFields(f *fields) int64 {
+	if f == nil {
+		return 0
+	}
+	mem := int64(allocSize(int(unsafe.Sizeof(*f)))) + f.memory()
+	f.each(func(r *header) bool {
+		mem += weigh(r)
+		return true
+	})
 	return mem
 }

@@ -16,6 +16,13 @@ func TestDigestTellsStatesApart(t *testing.T) {
 		}
 		db.SetObject([]byte(key), h)
 	}
+	set := func(db *DB, key string, members ...string) {
+		s := db.ks.NewSet()
+		for _, m := range members {
+			s.Add([]byte(m))
+		}
+		db.SetObject([]byte(key), s)
+	}
 	states := map[string]func(ks *Keyspace){
 		"empty":             func(*Keyspace) {},
 		"one key":           func(ks *Keyspace) { ks.DB(0).SetString([]byte("ab"), []byte("c")) },
@@ -34,6 +41,12 @@ func TestDigestTellsStatesApart(t *testing.T) {
 		"values exchanged 2": func(ks *Keyspace) {
 			hash(ks.DB(0), "ab", "c", "f", "e", "d")
 		},
+		"set":               func(ks *Keyspace) { set(ks.DB(0), "ab", "c") },
+		"set of empty":      func(ks *Keyspace) { set(ks.DB(0), "ab", "") },
+		"set of two":        func(ks *Keyspace) { set(ks.DB(0), "ab", "c", "") },
+		"set of integer":    func(ks *Keyspace) { set(ks.DB(0), "ab", "12") },
+		"set of digits":     func(ks *Keyspace) { set(ks.DB(0), "ab", "1", "2") },
+		"hash like a set":   func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "") },
 		"same value twice":  func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "x", "d", "x") },
 		"same value thrice": func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "x", "d", "x", "e", "x") },
 		"expiring hash":     func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "d"); ks.DB(0).SetExpire([]byte("ab"), 1) },

@@ -45,6 +45,22 @@ func TestMemoryUsedIsTheHeap(t *testing.T) {
 			}
 			h.Set(key, make([]byte, rng.IntN(70)))
 		},
+		"sets of words": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			s, err := db.SetForWrite(fmt.Append(nil, i%500))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Add(key[:8+rng.IntN(9)])
+		},
+		"sets of integers": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			s, err := db.SetForWrite(fmt.Append(nil, i%(1+i%500)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Add(fmt.Append(nil, rng.Int64()>>rng.IntN(60)))
+		},
 		"deleted": func(db *DB, rng *rand.Rand, key []byte, i int) {
 			db.SetString(key, make([]byte, 100))
 			if i%4 != 0 {

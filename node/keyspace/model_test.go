@@ -15,6 +15,7 @@ type modelValue struct {
 	typ  Type
 	str  string
 	hash map[string]string
+	set  map[string]bool
 	at   int64
 }
 
@@ -25,21 +26,33 @@ type model []map[string]modelValue
 func (m model) rebuild() *Keyspace {
 	ks := New(Config{Databases: len(m)})
 	ks.Config().HashMaxListpackEntries = 0
+	ks.Config().SetMaxIntsetEntries, ks.Config().SetMaxListpackEntries = 0, 0
 	for i, db := range m {
 		for k, v := range db {
 			if v.typ == TypeString {
 				ks.DB(i).SetStringExpireAt([]byte(k), []byte(v.str), v.at, FormRaw)
 				continue
 			}
-			h := ks.NewHash()
-			for f, fv := range v.hash {
-				h.Set([]byte(f), []byte(fv))
-			}
-			ks.DB(i).SetObject([]byte(k), h)
+			ks.DB(i).SetObject([]byte(k), v.object(ks))
 			ks.DB(i).SetExpire([]byte(k), v.at)
 		}
 	}
 	return ks
+}
+
+func (v modelValue) object(ks *Keyspace) Object {
+	if v.typ == TypeSet {
+		s := ks.NewSet()
+		for member := range v.set {
+			s.Add([]byte(member))
+		}
+		return s
+	}
+	h := ks.NewHash()
+	for f, fv := range v.hash {
+		h.Set([]byte(f), []byte(fv))
+	}
+	return h
 }
 
 func (m model) check(t failer, ks *Keyspace) {
@@ -57,9 +70,13 @@ func (m model) check(t failer, ks *Keyspace) {
 				t.Fatalf("db %d: key %q: found %v, want %v", i, k, ok, v)
 			}
 			if v.typ == TypeString {
-				if string(ref.Str()) != v.str || ref.Hash() != nil || ref.Object() != nil {
+				if string(ref.Str()) != v.str || ref.Hash() != nil || ref.Set() != nil || ref.Object() != nil {
 					t.Fatalf("db %d: key %q: value of %d bytes, want %d", i, k, len(ref.Str()), len(v.str))
 				}
+				continue
+			}
+			if v.typ == TypeSet {
+				checkSet(t, ref.Set(), v.set)
 				continue
 			}
 			checkHash(t, ref.Hash(), v.hash)
@@ -133,7 +150,10 @@ func (s *machine) db(t *rapid.T) (*DB, map[string]modelValue, int) {
 func TestKeyspaceAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		longest := rapid.SampledFrom([]int{10, 300, 50_000}).Draw(t, "listpack value")
-		s := &machine{ks: New(Config{Databases: 3, HashMaxListpackEntries: 6, HashMaxListpackValue: longest})}
+		s := &machine{ks: New(Config{
+			Databases: 3, HashMaxListpackEntries: 6, HashMaxListpackValue: longest,
+			SetMaxIntsetEntries: 9, SetMaxListpackEntries: 6, SetMaxListpackValue: longest,
+		})}
 		s.m = model{{}, {}, {}}
 		t.Repeat(map[string]func(*rapid.T){
 			"":        func(t *rapid.T) { s.m.check(t, s.ks) },
@@ -148,6 +168,9 @@ func TestKeyspaceAgainstModel(t *testing.T) {
 			"swap":    s.swap,
 			"hashset": s.hashSet,
 			"hashdel": s.hashDel,
+			"setadd":  s.setAdd,
+			"setdel":  s.setRemove,
+			"setpop":  s.setPop,
 			"digest":  s.digest,
 		})
 	})
@@ -181,7 +204,7 @@ func (s *machine) appendString(t *rapid.T) {
 	n, err := db.AppendString(k, v)
 	if ok && old.typ != TypeString {
 		if !errors.Is(err, ErrWrongType) {
-			t.Fatalf("append to a hash: %v", err)
+			t.Fatalf("append to a %s: %v", old.typ, err)
 		}
 		return
 	}
@@ -203,7 +226,7 @@ func (s *machine) setRange(t *rapid.T) {
 	switch {
 	case ok && old.typ != TypeString:
 		if !errors.Is(err, ErrWrongType) {
-			t.Fatalf("setrange of a hash: %v", err)
+			t.Fatalf("setrange of a %s: %v", old.typ, err)
 		}
 		return
 	case len(v) > 0:
@@ -248,7 +271,7 @@ func (s *machine) delete(t *rapid.T) {
 }
 
 func (v modelValue) clone() modelValue {
-	v.hash = maps.Clone(v.hash)
+	v.hash, v.set = maps.Clone(v.hash), maps.Clone(v.set)
 	return v
 }
 
@@ -311,7 +334,7 @@ func (s *machine) hashSet(t *rapid.T) {
 	h, err := db.HashForWrite(k)
 	if ok && old.typ != TypeHash {
 		if !errors.Is(err, ErrWrongType) {
-			t.Fatalf("hash of a string: %v", err)
+			t.Fatalf("hash of a %s: %v", old.typ, err)
 		}
 		return
 	}
