@@ -28,6 +28,7 @@ const (
 // names its seed; the sequence depends on nothing else.
 func TestEqualsRedis(t *testing.T) {
 	redis := testenv.StartRedis(t, "--hash-max-listpack-entries", strconv.Itoa(limits.HashMaxListpackEntries),
+		"--set-max-intset-entries", strconv.Itoa(limits.SetMaxIntsetEntries),
 		"--notify-keyspace-events", "EAm")
 	successes, keys := map[string]int{}, 0
 	for seed := range uint64(sequences) {
@@ -170,6 +171,9 @@ func (d *driver) step(args [][]byte, want []byte) {
 	if err := d.sameReply(name, args, want, got); err != nil {
 		d.fail("%s: %v\nredis:   %.500q\nredoubt: %.500q", line, err, want, got)
 	}
+	if name == "spop" && !d.t.Failed() {
+		d.popAlike(args[1], want, got)
+	}
 	if d.t.Failed() {
 		d.explain()
 	}
@@ -187,7 +191,7 @@ func (d *driver) explain() {
 	d.t.Logf("requests before it:\n%s", strings.Join(d.recent[max(0, len(d.recent)-30):], "\n"))
 }
 
-// rounds goes through whole rounds of SCAN and HSCAN with a small count, whose
+// rounds goes through whole rounds of SCAN and its kin with a small count, whose
 // single steps have nothing in common.
 func (d *driver) rounds() {
 	d.t.Helper()
@@ -198,13 +202,14 @@ func (d *driver) rounds() {
 	d.both(d.purge())
 	count := strconv.Itoa(1 + d.gen.IntN(20))
 	options := d.gen.scanOptions(count, true)
-	d.round(1, append([]string{"SCAN", "0"}, options...))
-	d.round(2, append([]string{"HSCAN", d.gen.hkey(), "0"}, d.gen.scanOptions(count, false)...))
+	d.round(1, 1, append([]string{"SCAN", "0"}, options...))
+	d.round(2, 2, append([]string{"HSCAN", d.gen.hkey(), "0"}, d.gen.scanOptions(count, false)...))
+	d.round(2, 1, append([]string{"SSCAN", d.gen.setKey(), "0"}, d.gen.scanOptions(count, false)...))
 }
 
 // round runs a command of the SCAN family from cursor 0, which is argument at, back
-// to it, here and there.
-func (d *driver) round(at int, request []string) {
+// to it, here and there. An element of its reply is size strings.
+func (d *driver) round(at, size int, request []string) {
 	d.t.Helper()
 	there := func(args [][]byte) []byte {
 		d.redis.Send(args...)
@@ -216,17 +221,16 @@ func (d *driver) round(at int, request []string) {
 		return reply
 	}
 	d.recent = append(d.recent, fmt.Sprintf("[%d] round of %q", d.subject.ctx.DB, request))
-	if w, g := d.collect(at, request, there), d.collect(at, request, here); w != g {
+	if w, g := d.collect(at, size, request, there), d.collect(at, size, request, here); w != g {
 		d.fail("a round of %q differs\nredis:   %.500s\nredoubt: %.500s", request, w, g)
 		d.explain()
 	}
 }
 
 // collect is what a round returned, each element once and in order, or the error.
-func (d *driver) collect(at int, request []string, do func([][]byte) []byte) string {
+func (d *driver) collect(at, size int, request []string, do func([][]byte) []byte) string {
 	d.t.Helper()
 	args := raw(request...)
-	size := at // SCAN returns keys, HSCAN fields with values
 	var all []string
 	for range 10_000 {
 		v, err := commandtest.Parse(do(args))

@@ -25,4 +25,6 @@ const (
 	ErrTooBig      Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 	ErrOffset      Error = "ERR offset is out of range"
 	ErrCursor      Error = "ERR invalid cursor"
+	// ErrReplyTooBig is Redoubt's own: Redis would try.
+	ErrReplyTooBig Error = "ERR reply exceeds maximum allowed size (proto-max-bulk-len)"
 )

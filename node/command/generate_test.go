@@ -21,7 +21,7 @@ type generator struct {
 // databases is the number of databases the requests use, of Redis's 16.
 const databases = 3
 
-var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "bits1", "bits2", "bits3", "", "k\x00\r\n\xff"}
+var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "s1", "s2", "s3", "s4", "bits1", "bits2", "bits3", "", "k\x00\r\n\xff"}
 
 func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))] }
 
@@ -195,7 +195,7 @@ func (g *generator) scanOptions(count string, types bool) []string {
 			out = append(out, g.anyCase("MATCH"), g.pattern())
 		case 3, 4:
 			if types {
-				out = append(out, g.anyCase("TYPE"), g.pick("string", "hash", "HASH", "list", "nonsense"))
+				out = append(out, g.anyCase("TYPE"), g.pick("string", "hash", "HASH", "set", "list", "nonsense"))
 			}
 		case 5:
 			out = append(out, "COUNT", g.pick("1000", "0", "-1", "abc", "9223372036854775807"))
@@ -211,6 +211,15 @@ func (g *generator) cursor() string {
 		return "0"
 	}
 	return g.pick("", "+0", "-0", "00", "abc", " 0", "0 ", "-", "18446744073709551616", "0x0", "1.0")
+}
+
+// drawCount is a count of HRANDFIELD and SRANDMEMBER that asks for no endless reply.
+func (g *generator) drawCount() string {
+	count := g.pick("0", "1", "-1", "5", "-5", "1000", "-40", g.integer())
+	if len(count) > 18 && count[0] == '-' && count != "-9223372036854775808" && count != "-9223372036854775809" {
+		return "-3"
+	}
+	return count
 }
 
 func (g *generator) anyCase(word string) string {
@@ -233,10 +242,10 @@ func (g *generator) request() []string {
 		c = g.requests[g.IntN(len(g.requests))]
 	}
 	args := c.make(g)
-	// Without their COUNT, replies of SCAN and HSCAN have nothing in common; the
+	// Without their COUNT, replies of SCAN and its kin have nothing in common; the
 	// list of all commands is another one. RESTORE without its ABSTTL may be for a
 	// millisecond only, which passes in Redis.
-	whole := c.name == "command" || c.name == "scan" || c.name == "hscan" || c.name == "restore"
+	whole := c.name == "command" || strings.HasSuffix(c.name, "scan") || c.name == "restore"
 	if g.chance(2) && len(args) > 1 && !whole {
 		args = args[:1+g.IntN(len(args)-1)]
 	}
@@ -256,5 +265,5 @@ func (g *generator) nonsense() []string {
 	case 2:
 		return []string{"OBJECT", g.pick("nope", "", "ENCODIN", "a\x00b", "x\r\ny", strings.Repeat("sub", 50)), g.key()}
 	}
-	return []string{g.pick("GET", "MSET", "OBJECT", "HSET", "COPY", "LCS", "FLUSHALL")}
+	return []string{g.pick("GET", "MSET", "OBJECT", "HSET", "SADD", "SINTERCARD", "COPY", "LCS", "FLUSHALL")}
 }

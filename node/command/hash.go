@@ -227,9 +227,7 @@ func cmdHDel(c *Ctx) {
 	c.endEffect(effect, n > 0)
 	if n > 0 {
 		c.Changed(EventHash, "hdel", key)
-		if c.db().DeleteIfEmpty(key) {
-			c.event(EventGeneric, "del", key)
-		}
+		c.dropIfEmpty(key)
 	}
 	c.Out.Int(int64(n))
 }

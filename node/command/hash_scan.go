@@ -48,8 +48,7 @@ func cmdHRandField(c *Ctx) {
 		c.Out.Bulk(name)
 		return
 	}
-	count, ok := c.IntRange(2, -math.MaxInt64, math.MaxInt64,
-		"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
+	count, ok := c.randomCount(2)
 	if !ok {
 		return
 	}
@@ -71,6 +70,13 @@ func cmdHRandField(c *Ctx) {
 		return
 	}
 	randomFields(c, h, count, values, MaxString)
+}
+
+// randomCount reads argument i as how many elements to draw, negative for as many
+// independent draws; otherwise it answers what is wrong with it.
+func (c *Ctx) randomCount(i int) (int64, bool) {
+	return c.IntRange(i, -math.MaxInt64, math.MaxInt64,
+		"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
 }
 
 // randomFields answers count different fields, or -count independent picks up to
@@ -110,6 +116,6 @@ func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int)
 		// Repeated picks can ask for more than there is: without a limit a short
 		// request would take all of the node's memory.
 		c.Out.B = c.Out.B[:start]
-		c.Error("ERR reply exceeds maximum allowed size (proto-max-bulk-len)")
+		c.Error(ErrReplyTooBig)
 	}
 }

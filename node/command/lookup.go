@@ -61,6 +61,13 @@ func (c *Ctx) DeleteExpired(db int, key []byte) {
 	c.ChangedIn(db, EventExpired, "expired", key)
 }
 
+// dropIfEmpty deletes a key whose last element went, and notifies of that.
+func (c *Ctx) dropIfEmpty(key []byte) {
+	if c.db().DeleteIfEmpty(key) {
+		c.event(EventGeneric, "del", key)
+	}
+}
+
 // readString is LookupRead of a string. When ok is false, the error that the key
 // holds another type has been answered.
 func (c *Ctx) readString(key []byte) (s []byte, found, ok bool) {
@@ -93,6 +100,16 @@ func (c *Ctx) readHash(key []byte) (h *keyspace.Hash, ok bool) {
 // writeHash is LookupWrite of a hash, nil when the key is absent; see readString.
 func (c *Ctx) writeHash(key []byte) (h *keyspace.Hash, ok bool) {
 	return writeObject[*keyspace.Hash](c, key)
+}
+
+// readSet is LookupRead of a set, nil when the key is absent; see readString.
+func (c *Ctx) readSet(key []byte) (s *keyspace.Set, ok bool) {
+	return readObject[*keyspace.Set](c, key)
+}
+
+// writeSet is LookupWrite of a set, nil when the key is absent; see readString.
+func (c *Ctx) writeSet(key []byte) (s *keyspace.Set, ok bool) {
+	return writeObject[*keyspace.Set](c, key)
 }
 
 // readObject is LookupRead of a type that is no string, nil when the key is absent;

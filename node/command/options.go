@@ -71,6 +71,16 @@ func (c *Ctx) IntRange(i int, low, high int64, e Error) (int64, bool) {
 	return n, ok
 }
 
+// IntWithin is IntRange, but answers e also when the argument is no integer.
+func (c *Ctx) IntWithin(i int, low, high int64, e Error) (int64, bool) {
+	n, ok := resp.ParseInt(c.Args[i])
+	if !ok || n < low || n > high {
+		c.Error(e)
+		return 0, false
+	}
+	return n, true
+}
+
 // LongDouble reads argument i as a floating point number; otherwise it answers
 // so.
 func (c *Ctx) LongDouble(i int) (resp.LongDouble, bool) {

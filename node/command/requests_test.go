@@ -13,9 +13,9 @@ type request struct {
 }
 
 // allRequests has every command of Data, with the options in their combinations.
-// SELECT and whole rounds of SCAN and HSCAN are the driver's.
+// SELECT and whole rounds of SCAN and its kin are the driver's.
 func allRequests() []request {
-	return slices.Concat(stringRequests, bitmapRequests, dumpRequests, hashRequests, genericRequests, commandRequests)
+	return slices.Concat(stringRequests, bitmapRequests, dumpRequests, hashRequests, setRequests, genericRequests, commandRequests)
 }
 
 func args(a ...string) []string { return a }
@@ -125,11 +125,7 @@ var hashRequests = []request{
 	{"hrandfield", 10, func(g *generator) []string {
 		a := args(g.hkey())
 		if g.chance(80) {
-			count := g.pick("0", "1", "-1", "5", "-5", "1000", "-40", g.integer())
-			if len(count) > 18 && count[0] == '-' && count != "-9223372036854775808" && count != "-9223372036854775809" {
-				count = "-3" // asks for an endless reply
-			}
-			a = append(a, count)
+			a = append(a, g.drawCount())
 			if g.chance(50) {
 				a = append(a, g.pick("WITHVALUES", "withvalues", "VALUES"))
 			}

@@ -10,6 +10,7 @@ var (
 	wordDB        = []byte("DB")
 	wordREPLACE   = []byte("REPLACE")
 	wordHDEL      = []byte("HDEL")
+	wordSREM      = []byte("SREM")
 	wordPXAT      = []byte("PXAT")
 	wordPX        = []byte("PX")
 	wordKEEPTTL   = []byte("KEEPTTL")
