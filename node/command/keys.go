@@ -1,7 +1,9 @@
 package command
 
 import (
+	"bytes"
 	"errors"
+	"strconv"
 
 	"github.com/redoubtdb/redoubt/node/resp"
 )
@@ -150,4 +152,31 @@ func (s *KeySpec) begin(args [][]byte) (int, bool) {
 		return 0, true
 	}
 	return 0, false
+}
+
+// countedKeys is a row's GetKeys for keys that follow their number, argument num,
+// from argument first on. Redis asks it when the spec has failed on the number, and
+// reads the number with C's atoi: digits may be followed by anything.
+func countedKeys(num, first int, f KeyFlags) func([]KeyPos, [][]byte) ([]KeyPos, error) {
+	return func(dst []KeyPos, args [][]byte) ([]KeyPos, error) {
+		n := atoi(args[num])
+		if n < 1 || int(n) > len(args)-first {
+			return dst, ErrInvalidKeys
+		}
+		for i := range int(n) {
+			dst = append(dst, KeyPos{first + i, f})
+		}
+		return dst, nil
+	}
+}
+
+// atoi is C's: strtol, cut to 32 bits.
+func atoi(text []byte) int32 {
+	text = bytes.TrimLeft(text, " \t\n\v\f\r")
+	end := 0
+	for end < len(text) && (text[end] >= '0' && text[end] <= '9' || end == 0 && (text[end] == '-' || text[end] == '+')) {
+		end++
+	}
+	n, _ := strconv.ParseInt(string(text[:end]), 10, 64) // at the limit of the range when beyond it
+	return int32(n)
 }

@@ -21,6 +21,15 @@ func (g *generator) setKeys() []string {
 	return a
 }
 
+// smallSets are a set and others, many times over: SDIFF subtracts them in another way
+// when they are small.
+func (g *generator) smallSets() []string {
+	keys := []string{"s1", "s2", "s3", "s4"}
+	g.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	others := keys[1 : 2+g.IntN(2)]
+	return repeat(keys[:1:1], 12, func() string { return g.pick(others...) })
+}
+
 // member is a member of a set, an integer most often so that intsets live for a while.
 func (g *generator) member() string {
 	switch g.IntN(20) {
@@ -70,8 +79,8 @@ var setRequests = []request{
 	{"sinterstore", 5, func(g *generator) []string { return with(args(g.setKey()), g.setKeys()) }},
 	{"sunionstore", 5, func(g *generator) []string { return with(args(g.setKey()), g.setKeys()) }},
 	{"sdiffstore", 5, func(g *generator) []string { return with(args(g.setKey()), g.setKeys()) }},
-	// Many small sets, which Redis subtracts in another way.
-	{"sdiffstore", 3, func(g *generator) []string { return repeat(args(g.setKey()), 12, g.setKey) }},
+	{"sdiff", 3, func(g *generator) []string { return g.smallSets() }},
+	{"sdiffstore", 3, func(g *generator) []string { return with(args(g.setKey()), g.smallSets()) }},
 	{"sintercard", 10, func(g *generator) []string {
 		keys := g.setKeys()
 		a := with(args(fmt.Sprint(len(keys))), keys)

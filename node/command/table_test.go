@@ -184,6 +184,17 @@ func TestAppendKeys(t *testing.T) {
 	}
 }
 
+func TestAtoi(t *testing.T) {
+	for text, want := range map[string]int32{
+		"": 0, "-": 0, "+": 0, "a": 0, "1": 1, " 1": 1, "\t\v1 2": 1, "1a": 1, "+5": 5, "-7x": -7, "--1": 0, "1-1": 1,
+		"2147483648": math.MinInt32, "4294967297": 1, "9223372036854775807": -1, "9223372036854775808": -1, "-9223372036854775809": 0,
+	} {
+		if got := atoi([]byte(text)); got != want {
+			t.Errorf("atoi(%q) = %d, want %d", text, got, want)
+		}
+	}
+}
+
 func TestClampRange(t *testing.T) {
 	tests := []struct {
 		start, end int64
