@@ -93,6 +93,29 @@ func TestEffects(t *testing.T) {
 		{"HSET h f 1", "HINCRBY h f 2", "HSET h f 3"},
 		{"HSET h f 1.5", "HINCRBYFLOAT h f 2.25", "HSET h f 3.75"},
 
+		{"", "SADD s a b a", "SADD s a b a"},
+		{"SADD s a b", "SADD s b a", ""},
+		{"SADD s a b c", "SREM s x a y b a", "SREM s a b"},
+		{"SADD s a", "SREM s a", "SREM s a"},
+		{"SADD s a", "SREM s x", ""},
+		{"SADD s a b", "SMOVE s t a", "SMOVE s t a"},
+		{"SADD s a", "SMOVE s t a", "SMOVE s t a"},
+		{"SADD s a b", "SMOVE s s a", ""},
+		{"SADD s a b", "SMOVE s t x", ""},
+		{"SADD s a", "SPOP s", "DEL s"},
+		{"SADD s a b", "SPOP s 2", "DEL s"},
+		{"SADD s a b", "SPOP s 5", "DEL s"},
+		{"SADD s a b", "SPOP s 0", ""},
+		{"", "SPOP s", ""},
+		{"SADD s a b", "SRANDMEMBER s", ""},
+		{"SADD s a b", "SINTERSTORE d s s", "SINTERSTORE d s s"},
+		{"SADD s a b", "SINTERSTORE s s none", "DEL s"},
+		{"SADD s a b", "SINTERSTORE d s none", ""},
+		{"SADD s a b", "SUNIONSTORE d s none", "SUNIONSTORE d s none"},
+		{"SET d v", "SUNIONSTORE d none", "DEL d"},
+		{"SADD s a b", "SDIFFSTORE d s none", "SDIFFSTORE d s none"},
+		{"SADD s a b", "SDIFFSTORE d s s", ""},
+
 		{"MSET a 1 b 2", "DEL a x b a", "DEL a b"},
 		{"SET a 1", "UNLINK a", "DEL a"},
 		{"", "DEL a", ""},
@@ -136,6 +159,9 @@ func TestEffects(t *testing.T) {
 		{"SET a 1 PXAT " + past, "BITOP NOT a a", "DEL a"},
 		{"SET a 1 PXAT " + past, "BITFIELD a GET u8 0", "DEL a"},
 		{"SET a 1 PXAT " + past, "HSET a f v", "DEL a; HSET a f v"},
+		{"SET a 1 PXAT " + past, "SADD a m", "DEL a; SADD a m"},
+		{"SET a 1 PXAT " + past, "SUNIONSTORE d a", "DEL a"},
+		{"SET a 1 PXAT " + past, "SUNIONSTORE a none", "DEL a"},
 		{"SET a 1 PXAT " + past, "EXPIRE a 100", "DEL a"},
 		{"SET a 1 PXAT " + past, "OBJECT ENCODING a", "DEL a"},
 		{"SET a 1 PXAT " + past, "LCS a a", "DEL a"},
@@ -277,12 +303,13 @@ func (r *recorder) Event(command.EventClass, string, int, []byte) {}
 func TestNoAllocations(t *testing.T) {
 	s := newSubject(t, 1, testNow, 2)
 	s.ctx.Listener, s.ctx.Rand = nil, nil
-	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100"} {
+	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100", "SADD i 1 2 3", "SADD w a b c"} {
 		s.do(raw(strings.Fields(setup)...))
 	}
 	for _, r := range []string{
 		"GET k", "GET missing", "SET k other", "SET k other EX 100", "SET k v XX KEEPTTL", "INCR n", "DECRBY n 7",
 		"HGET h f", "HSET h f other", "HMGET h f g x", "HINCRBY h n 1", "EXISTS k n x", "TTL e", "EXPIRE e 100", "DEL x", "GETEX e PX 1000",
+		"SISMEMBER i 2", "SISMEMBER w b", "SMISMEMBER w a x", "SADD i 2", "SADD w b", "SREM w x", "SCARD w",
 		"MGET k n", "STRLEN k", "GETRANGE k 0 2", "MSET k a n 1", "SETEX e 100 v", "TYPE k", "SETBIT k 5 1", "GETBIT k 5", "BITCOUNT k", "BITPOS k 1",
 	} {
 		args := raw(strings.Fields(r)...)
