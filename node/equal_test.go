@@ -194,6 +194,12 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config get hash-max-listpack-entries
 			config set hash-max-listpack-entries 512
 			del h
+			config set set-max-intset-entries 2
+			sadd s 1 2 3
+			object encoding s
+			config get set-max-intset-entries
+			config set set-max-intset-entries 512
+			del s
 			config get databases
 			config set databases 3
 			config get nosuch*

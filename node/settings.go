@@ -217,6 +217,9 @@ var parameters = []parameter{
 		set: func(_ *engine, s *settings, v string) error { s.setPassword(v); return nil },
 	},
 	fixedParam("save", func(*settings) string { return "" }),
+	limitParam("set-max-intset-entries", func(c *keyspace.Config) *int { return &c.SetMaxIntsetEntries }),
+	limitParam("set-max-listpack-entries", func(c *keyspace.Config) *int { return &c.SetMaxListpackEntries }),
+	limitParam("set-max-listpack-value", func(c *keyspace.Config) *int { return &c.SetMaxListpackValue }),
 	intParam("tcp-keepalive", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.tcpKeepAlive }),
 	intParam("timeout", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.timeout }),
 }

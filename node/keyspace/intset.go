@@ -9,8 +9,9 @@ import (
 // little-endian, each of the same width of 2, 4 or 8 bytes. The width only grows,
 // with the first integer that needs it.
 
-// intsetMost is the number of integers at which no limit keeps an intset any longer.
-const intsetMost = 1 << 27
+// intsetMost is the number of integers at which no limit keeps an intset any longer: one
+// of them must fit a string of an RDB file.
+const intsetMost = 1 << 25
 
 func intWidth(v int64) int {
 	switch {

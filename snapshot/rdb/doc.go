@@ -6,13 +6,13 @@
 // Files are untrusted. Every length is checked against what is left of the file
 // before memory is set aside for it, and where the file's size is not known,
 // memory grows only as bytes arrive. A value is held once, as the file has it or
-// unpacked, next to the keyspace it goes into; hashes in their plain form stream
-// field by field. The file's CRC is checked before Load reports success.
+// unpacked, next to the keyspace it goes into; hashes and sets in their plain form
+// stream element by element. The file's CRC is checked before Load reports success.
 //
 // # Layout
 //
 // As Redis defines it in src/rdb.h and src/rdb.c, and for the packed forms in
-// src/listpack.c, src/ziplist.c and src/zipmap.c:
+// src/listpack.c, src/intset.c, src/ziplist.c and src/zipmap.c:
 //
 //	file     = "REDIS", version as 4 decimal digits, record..., 0xff, CRC
 //	CRC      = u64: CRC-64 (Jones) of everything before it; 0: not computed;
@@ -40,10 +40,13 @@
 // Values by type:
 //
 //	 0  string                string
+//	 2  set                   length, then the members as strings
 //	 4  hash                  length, then field and value as strings
 //	 9  hash, zipmap          string that holds a zipmap    (Redis before 2.6)
+//	11  set, intset           string that holds an intset
 //	13  hash, ziplist         string that holds a ziplist   (before 7.0)
 //	16  hash, listpack        string that holds a listpack
+//	20  set, listpack         string that holds a listpack         (from 7.2; not written)
 //
 // Other types are refused by name with ErrUnsupported: a file is loaded whole or
 // not at all. A data type has one file here with its reader and writer, and a

@@ -55,7 +55,10 @@ func fillRandom(t *rapid.T, ks *keyspace.Keyspace) {
 	for i := range rapid.IntRange(0, 25).Draw(t, "keys") {
 		db := ks.DB(rapid.SampledFrom([]int{0, 0, 3, 15}).Draw(t, "db"))
 		key := append(genString(t, "key"), fmt.Sprint(i)...)
-		if rapid.Bool().Draw(t, "hash") {
+		switch rapid.IntRange(0, 3).Draw(t, "type") {
+		case 0:
+			db.SetObject(key, genSet(t, ks))
+		case 1:
 			h := ks.NewHash()
 			for range rapid.IntRange(1, 12).Draw(t, "fields") {
 				h.Set(genString(t, "field"), genString(t, "value"))
@@ -64,13 +67,29 @@ func fillRandom(t *rapid.T, ks *keyspace.Keyspace) {
 				h.Set(fmt.Appendf(nil, "f%d", j), fmt.Append(nil, j*j))
 			}
 			db.SetObject(key, h)
-		} else {
+		default:
 			db.SetString(key, genString(t, "value"))
 		}
 		if rapid.Bool().Draw(t, "expires") {
 			db.SetExpire(key, farAway+rapid.Int64Range(0, 1<<40).Draw(t, "expiry"))
 		}
 	}
+}
+
+// genSet draws sets of each form and each width of integers.
+func genSet(t *rapid.T, ks *keyspace.Keyspace) *keyspace.Set {
+	s := ks.NewSet()
+	bits := rapid.IntRange(0, 63).Draw(t, "bits")
+	for range rapid.IntRange(1, 12).Draw(t, "integers") {
+		s.Add(fmt.Append(nil, rapid.Int64().Draw(t, "integer")>>bits))
+	}
+	for j := range rapid.SampledFrom([]int{0, 0, 0, 127, 512, 513}).Draw(t, "more integers") {
+		s.Add(fmt.Append(nil, j*j))
+	}
+	for range rapid.SampledFrom([]int{0, 0, 1, 10, 129}).Draw(t, "words") {
+		s.Add(genString(t, "member"))
+	}
+	return s
 }
 
 func sameContent(a, b *keyspace.Keyspace) bool {
@@ -119,6 +138,12 @@ func TestSaveLoadLarge(t *testing.T) {
 	}
 	h.Set([]byte("big"), noise[:ioBuffer*2])
 	ks.DB(2).SetObject([]byte("h"), h)
+	set := ks.NewSet()
+	for i := range 20000 {
+		set.Add(fmt.Appendf(nil, "member:%d", i))
+	}
+	set.Add(noise[:ioBuffer*2])
+	ks.DB(2).SetObject([]byte("s"), set)
 	b := save(t, ks)
 	back, _, err := load(b)
 	if err != nil || !sameContent(ks, back) {
@@ -152,7 +177,7 @@ func rstr(s string) string {
 var oldFiles = []struct {
 	name string
 	file []byte
-	want map[string]string // "key" or "key.field" to value, with "@expiry" where there is one
+	want map[string]string // "key", "key.field" or "key.member" to value, with "@expiry" where there is one
 }{
 	{"version 1: no checksum, expiry in seconds", file(1, "\xfe\x00", "\xfd\x80\xd8\xdb\x70\x00"+rstr("k")+rstr("v"), "\x00"+rstr("n")+"\xc1\x39\x30"),
 		map[string]string{"k": "v@1893456000000", "n": "12345"}},
@@ -169,6 +194,12 @@ var oldFiles = []struct {
 	// Ten bytes of header, a field, 30 times x by a copy from one back, the end.
 	{"version 9: ziplist packed with LZF", file(9, "\xfe\x00", "\x0d"+rstr("h")+"\xc3\x16\x2e"+
 		"\x0f\x2e\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01\x66\x03\x1e\x78\xe0\x14\x00\x00\xff"), map[string]string{"h.f": strings.Repeat("x", 30)}},
+	{"version 6: plain sets", file(6, "\xfe\x00", "\x02"+rstr("i")+"\x03\xc0\x05\xc0\xff"+rstr("007"), "\x02"+rstr("s")+"\x02"+rstr("b")+rstr("")),
+		map[string]string{"i.5": "", "i.-1": "", "i.007": "", "s.b": "", "s.": ""}},
+	{"version 6: intsets of each width", file(6, "\xfe\x00", "\x0b"+rstr("2")+rstr("\x02\x00\x00\x00\x02\x00\x00\x00\xff\xff\x00\x01"),
+		"\x0b"+rstr("4")+rstr("\x04\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x80"),
+		"\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\x0b"+rstr("8")+rstr("\x08\x00\x00\x00\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f")),
+		map[string]string{"2.-1": "", "2.256": "", "4.-2147483648": "", "8.9223372036854775807": "@4102444800000"}},
 	{"empty keyspace, checksum off", append(file(10)[:10], 0, 0, 0, 0, 0, 0, 0, 0), map[string]string{}},
 	{"version 10: listpack", file(10, "\xfe\x00", "\x10"+rstr("h")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\xdf\xff\x02\xff")),
 		map[string]string{"h.f": "-1"}},
@@ -183,6 +214,8 @@ func contents(ks *keyspace.Keyspace) map[string]string {
 		}
 		if h := ref.Hash(); h != nil {
 			h.Each(func(f, v []byte) bool { got[string(key)+"."+string(f)] = string(v) + at; return true })
+		} else if s := ref.Set(); s != nil {
+			s.Each(func(m []byte) bool { got[string(key)+"."+string(m)] = at; return true })
 		} else {
 			got[string(key)] = string(ref.Str()) + at
 		}
@@ -212,6 +245,18 @@ func TestNewerVersionsLoad(t *testing.T) {
 	}
 }
 
+// A set as Redis 7.2 and later write small ones, which 7.0 does not read.
+func TestListpackSet(t *testing.T) {
+	ks, _, err := load(file(11, "\xfe\x00", "\x14"+rstr("s")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\xdf\xff\x02\xff")))
+	if got := fmt.Sprint(contents(ks)); err != nil || got != "map[s.-1: s.f:]" {
+		t.Fatalf("%s, %v", got, err)
+	}
+	ref, _ := ks.DB(0).Lookup([]byte("s"))
+	if enc := ref.Encoding(); enc != "listpack" {
+		t.Errorf("encoding %s", enc)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	str := "\x00" + rstr("k") + rstr("v")
 	badCRC := file(10, str)
@@ -231,7 +276,10 @@ func TestRefused(t *testing.T) {
 		"nothing":               {nil, ErrCorrupt, ""},
 		"list":                  {file(10, "\x12"+rstr("l")), ErrUnsupported, `a list (type 18), which this redoubt does not keep; delete the key`},
 		"list names its key":    {file(10, "\xfe\x02", "\x12"+rstr("l")), ErrUnsupported, `(key "l" in database 2)`},
-		"set":                   {file(11, "\x14"+rstr("s")), ErrUnsupported, "a set (type 20)"},
+		"member twice":          {file(10, "\x02"+rstr("s")+"\x02"+rstr("1")+"\xc0\x01"), ErrCorrupt, `member "1" is there twice`},
+		"packed member twice":   {file(11, "\x14"+rstr("s")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\x81f\x02\xff")), ErrCorrupt, `member "f" is there twice`},
+		"set larger than file":  {file(10, "\x02"+rstr("s")+"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"), ErrCorrupt, "items promised"},
+		"intset out of order":   {file(10, "\x0b"+rstr("s")+rstr("\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00")), ErrCorrupt, "not in order at integer 1"},
 		"sorted set":            {file(10, "\x05"+rstr("z")), ErrUnsupported, "a sorted set (type 5)"},
 		"stream":                {file(10, "\x13"+rstr("x")), ErrUnsupported, "a stream (type 19)"},
 		"module value":          {file(10, "\x07"+rstr("m")), ErrUnsupported, "a module's value (type 7)"},
@@ -286,9 +334,10 @@ func TestFlippedBitsAreRefused(t *testing.T) {
 	}
 }
 
-func TestEmptyHashesAreDropped(t *testing.T) {
-	ks, info, err := load(file(9, "\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\x04"+rstr("h")+"\x00", "\x0d"+rstr("z")+rstr(zl(10, 0, "")), "\x00"+rstr("k")+rstr("v")))
-	if err != nil || info.EmptyKeys != 2 || fmt.Sprint(contents(ks)) != "map[k:v]" {
+func TestEmptyValuesAreDropped(t *testing.T) {
+	ks, info, err := load(file(9, "\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\x04"+rstr("h")+"\x00", "\x0d"+rstr("z")+rstr(zl(10, 0, "")), "\x02"+rstr("s")+"\x00",
+		"\x0b"+rstr("i")+rstr("\x02\x00\x00\x00\x00\x00\x00\x00"), "\x00"+rstr("k")+rstr("v")))
+	if err != nil || info.EmptyKeys != 4 || fmt.Sprint(contents(ks)) != "map[k:v]" {
 		t.Fatalf("%v, %+v, %v", err, info, contents(ks))
 	}
 }

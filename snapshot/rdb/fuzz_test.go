@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -92,6 +93,26 @@ func FuzzZipmap(f *testing.F) {
 	})
 }
 
+func FuzzIntset(f *testing.F) {
+	f.Add([]byte("\x02\x00\x00\x00\x02\x00\x00\x00\xff\xff\x00\x01"))
+	f.Add([]byte("\x08\x00\x00\x00\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f"))
+	f.Add([]byte("\x04\x00\x00\x00\xff\xff\xff\xff"))
+	f.Add([]byte("\x03\x00\x00\x00\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var got []int64
+		err := eachInt(b, func(v int64) { got = append(got, v) })
+		if err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Fatal(err)
+		}
+		if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Fatalf("%v", got)
+		}
+		if width := len(b) - intsetHeader; err == nil && len(got) > 0 && width/len(got)*len(got) != width {
+			t.Fatalf("%d integers in %d bytes", len(got), width)
+		}
+	})
+}
+
 // FuzzLoad: no file makes Load panic or take memory out of proportion, and what
 // it accepts survives Save and Load.
 func FuzzLoad(f *testing.F) {
@@ -101,6 +122,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add(file(12, "\xfe\x00", "\xf4\x05\x01\x00", "\x00"+rstr("k")+rstr("v")))
 	f.Add(file(10, "\x04"+rstr("h")+"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"))
 	f.Add(file(10, "\x00"+rstr("k")+"\xc3\x09\x81\x00\x00\x00\x00\x1f\x00\x00\x00"))
+	f.Add(file(11, "\xfe\x00", "\x14"+rstr("s")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\xdf\xff\x02\xff")))
+	f.Add(file(10, "\x02"+rstr("s")+"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"))
 	f.Add(file(10, "\xf7\x81\xa4\x52\x98\xa1\x82\x1b\x2d\x01\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// The fuzzer does not guess checksums: give it those it needs.

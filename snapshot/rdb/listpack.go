@@ -129,10 +129,7 @@ func packedInt(p []byte, n int, scratch []byte) ([]byte, int, error) {
 	if len(p) < 1+n {
 		return nil, 0, errElementShort
 	}
-	var wide [8]byte
-	copy(wide[8-n:], p[1:1+n])
-	v := int64(binary.LittleEndian.Uint64(wide[:])) >> (64 - 8*n)
-	return strconv.AppendInt(scratch[:0], v, 10), 1 + n, nil
+	return strconv.AppendInt(scratch[:0], littleInt(p[1:], n), 10), 1 + n, nil
 }
 
 func appendBackLength(dst []byte, n int) []byte {

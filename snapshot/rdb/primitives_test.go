@@ -365,6 +365,32 @@ func TestZiplist(t *testing.T) {
 	}
 }
 
+func TestIntset(t *testing.T) {
+	for name, c := range map[string]struct{ b, want string }{
+		"empty":               {"\x02\x00\x00\x00\x00\x00\x00\x00", "[]"},
+		"2 bytes":             {"\x02\x00\x00\x00\x03\x00\x00\x00\x00\x80\xff\xff\x01\x00", "[-32768 -1 1]"},
+		"4 bytes":             {"\x04\x00\x00\x00\x02\x00\x00\x00\xfe\xff\xff\xff\x00\x00\x01\x00", "[-2 65536]"},
+		"8 bytes":             {"\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80", "[-9223372036854775808]"},
+		"no header":           {"\x02\x00\x00\x00\x00\x00\x00", ""},
+		"width 0":             {"\x00\x00\x00\x00\x00\x00\x00\x00", ""},
+		"width 3":             {"\x03\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00", ""},
+		"too short":           {"\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00", ""},
+		"too long":            {"\x02\x00\x00\x00\x01\x00\x00\x00\x01\x00\x02\x00", ""},
+		"product beyond 2^32": {"\x08\x00\x00\x00\x00\x00\x00\x20", ""},
+		"twice":               {"\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x01\x00", ""},
+		"out of order":        {"\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\xff\xff", ""},
+	} {
+		got := []int64{}
+		err := eachInt([]byte(c.b), func(v int64) { got = append(got, v) })
+		switch {
+		case c.want == "" && !errors.Is(err, ErrCorrupt):
+			t.Errorf("%s: %d, %v", name, got, err)
+		case c.want != "" && (err != nil || fmt.Sprint(got) != c.want):
+			t.Errorf("%s: %d, %v", name, got, err)
+		}
+	}
+}
+
 func TestZipmap(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	for name, c := range map[string]struct {

@@ -52,7 +52,7 @@ type LoadOptions struct {
 	Size int64
 	// Merge adds the file's keys to those that the keyspace holds.
 	Merge bool
-	// MaxString is the longest key, field, value or packed value in bytes; 0 is
+	// MaxString is the longest key, element or packed value in bytes; 0 is
 	// DefaultMaxString.
 	MaxString int64
 }
@@ -61,7 +61,7 @@ type LoadOptions struct {
 type Info struct {
 	Version int
 	Aux     map[string]string
-	// EmptyKeys counts hashes without fields, which old versions of Redis could
+	// EmptyKeys counts values without elements, which old versions of Redis could
 	// leave behind; they were dropped, as Redis drops them.
 	EmptyKeys int
 }
@@ -266,6 +266,18 @@ func (d *decoder) keyAndValue(typ byte) error {
 		d.key = nil
 	}
 	d.expire = keyspace.NoExpire
+	return nil
+}
+
+// put stores the value read under d.key.
+func (d *decoder) put(obj keyspace.Object) error {
+	if obj.Len() == 0 {
+		return errEmpty
+	}
+	d.db.SetObject(d.key, obj)
+	if d.expire != keyspace.NoExpire {
+		d.db.SetExpire(d.key, d.expire)
+	}
 	return nil
 }
 

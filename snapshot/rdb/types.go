@@ -9,16 +9,22 @@ import (
 // Value types of the format that Redoubt keeps.
 const (
 	typeString       = 0
+	typeSet          = 2
 	typeHash         = 4
 	typeHashZipmap   = 9
+	typeSetIntset    = 11
 	typeHashZiplist  = 13
 	typeHashListpack = 16
+	typeSetListpack  = 20
 )
 
 // valueReaders read the value of d.key and put it into d.db. Each data type has
 // its reader and its writer in a file of its own.
 var valueReaders = map[byte]func(d *decoder, typ byte) error{
 	typeString:       (*decoder).string,
+	typeSet:          (*decoder).set,
+	typeSetIntset:    (*decoder).intset,
+	typeSetListpack:  (*decoder).packedSet,
 	typeHash:         (*decoder).hash,
 	typeHashZipmap:   (*decoder).packedHash,
 	typeHashZiplist:  (*decoder).packedHash,
@@ -28,13 +34,13 @@ var valueReaders = map[byte]func(d *decoder, typ byte) error{
 // valueWriters write key and value of a record of their type.
 var valueWriters = map[keyspace.Type]func(e *encoder, key []byte, ref keyspace.Ref){
 	keyspace.TypeString: (*encoder).string,
+	keyspace.TypeSet:    (*encoder).set,
 	keyspace.TypeHash:   (*encoder).hash,
 }
 
 // What the types are called that are refused.
 var otherTypes = map[byte]string{
 	1: "a list", 10: "a list", 14: "a list", 18: "a list",
-	2: "a set", 11: "a set", 20: "a set",
 	3: "a sorted set", 5: "a sorted set", 12: "a sorted set", 17: "a sorted set",
 	15: "a stream", 19: "a stream", 21: "a stream",
 	6: "a module's value", 7: "a module's value",

@@ -28,7 +28,7 @@ func (d *decoder) hash(byte) error {
 			return err
 		}
 	}
-	return d.putHash(h)
+	return d.put(h)
 }
 
 // packedHash reads the forms where fields and values take turns in one string.
@@ -62,7 +62,7 @@ func (d *decoder) packedHash(typ byte) error {
 	if err := list.finish(); err != nil {
 		return err
 	}
-	return d.putHash(h)
+	return d.put(h)
 }
 
 func openPacked(typ byte, b []byte) (elements, error) {
@@ -78,17 +78,6 @@ func openPacked(typ byte, b []byte) (elements, error) {
 func setField(h *keyspace.Hash, field, value []byte) error {
 	if !h.Set(field, value) {
 		return fmt.Errorf("%w: field %s is there twice", ErrCorrupt, quote(field))
-	}
-	return nil
-}
-
-func (d *decoder) putHash(h *keyspace.Hash) error {
-	if h.Len() == 0 {
-		return errEmpty
-	}
-	d.db.SetObject(d.key, h)
-	if d.expire != keyspace.NoExpire {
-		d.db.SetExpire(d.key, d.expire)
 	}
 	return nil
 }

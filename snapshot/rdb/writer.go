@@ -45,6 +45,7 @@ type encoder struct {
 	bare   bool  // values only, without expiry and key, as in a dump
 	expire int64 // of the key being written
 	list   listpackBuilder
+	packed []byte // an intset being put together
 }
 
 func (e *encoder) header(ks *keyspace.Keyspace, o SaveOptions) {
