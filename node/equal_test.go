@@ -195,7 +195,8 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set hash-max-listpack-entries 512
 			del h
 			config set set-max-intset-entries 2
-			sadd s 1 2 3
+			sadd s 1 2
+			sadd s 3
 			object encoding s
 			config get set-max-intset-entries
 			config set set-max-intset-entries 512

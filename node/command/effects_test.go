@@ -335,7 +335,7 @@ func TestNoAllocations(t *testing.T) {
 }
 
 func BenchmarkCommands(b *testing.B) {
-	for _, r := range []string{"GET k", "SET k value", "SET k value EX 100", "INCR n", "HSET h f value", "HGET h f", "MGET k n k n", "DEL x"} {
+	for _, r := range []string{"GET k", "SET k value", "SET k value EX 100", "INCR n", "HSET h f value", "HGET h f", "SADD s 1", "SISMEMBER s 1", "MGET k n k n", "DEL x"} {
 		b.Run(strings.ReplaceAll(r, " ", "_"), func(b *testing.B) {
 			table := newTable()
 			ctx := command.Ctx{KS: keyspace.New(keyspace.Config{}), Now: testNow, Out: &resp.Writer{}, Unit: &wal.Unit{}}

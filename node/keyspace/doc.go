@@ -10,8 +10,8 @@
 // # What callers may keep
 //
 // Values returned by Ref.Str, Hash.Get and the iterators alias memory of this
-// package and are valid until the next mutation. Keys and hash fields of
-// hash-table form are never overwritten in place: a key handed to a callback
+// package and are valid until the next mutation. Keys, hash fields and set
+// members of hash-table form are never overwritten in place: a key handed to a callback
 // stays readable for as long as the caller holds it, also after the key was
 // deleted. None of them may be written to. Arguments are copied and may be
 // reused at once; a value argument must not alias the value it replaces.
@@ -38,7 +38,7 @@
 //
 // # Tables
 //
-// Keys, the index of keys with an expiry and large hashes share one table:
+// Keys, the index of keys with an expiry, large hashes and large sets share one table:
 // linear hashing over buckets of one cache line (7 slots and their one-byte
 // tags; a full bucket chains to overflow buckets). The table grows and shrinks by
 // one bucket at a time, so that no operation ever pays for a whole rehash and
