@@ -70,6 +70,15 @@ func (s *Set) RandomDistinct(rng *rand.Rand, n int, fn func(member []byte) bool)
 		return
 	}
 	draw := newSelection(rng, n, s.Len())
+	if s.members == nil && s.width > 0 {
+		var digits [len("-9223372036854775808")]byte
+		for i := 0; draw.need > 0; i++ {
+			if draw.take() && !fn(strconv.AppendInt(digits[:0], intAt(s.packed, int(s.width), i), 10)) {
+				return
+			}
+		}
+		return
+	}
 	s.Each(func(member []byte) bool {
 		return (!draw.take() || fn(member)) && draw.need > 0
 	})

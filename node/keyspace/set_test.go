@@ -322,21 +322,21 @@ func TestSetRandom(t *testing.T) {
 				checkUniform(t, fmt.Sprintf("%s from a %s of %d", what, form, n), counts, n, draws)
 				counts = make(map[string]int)
 			}
-			s.RandomRepeat(rng, 400*n, note)
-			check("repeat", 400*n)
-			for range 400 * n {
+			s.RandomRepeat(rng, 100*n, note)
+			check("repeat", 100*n)
+			for range 100 * n {
 				m, ok := s.Random(rng)
 				if !ok {
 					t.Fatal("nothing drawn")
 				}
 				note(m)
 			}
-			check("single", 400*n)
+			check("single", 100*n)
 			for _, k := range []int{1, (n + 4) / 5, n / 2, n - 1} {
 				if k < 1 || k >= n {
 					continue
 				}
-				rounds := 400*n/k + 1
+				rounds := 50*n/k + 1
 				for range rounds {
 					once := make(map[string]bool)
 					s.RandomDistinct(rng, k, func(m []byte) bool { once[string(m)] = true; return note(m) })
@@ -361,7 +361,7 @@ func TestPopRandomIsFair(t *testing.T) {
 	for form, whole := range differentForms(n) {
 		for _, k := range []int{1, 10, 30, 50, 55, 59} {
 			counts := make(map[string]int)
-			const rounds = 2000
+			const rounds = 1000
 			for range rounds {
 				s := whole.clone(&account{cfg: whole.home.cfg}).(*Set)
 				for _, m := range s.PopRandom(rng, k) {

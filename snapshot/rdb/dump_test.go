@@ -115,7 +115,7 @@ func TestDumpsAndRedis(t *testing.T) {
 // type, which gives an order, and nothing in them is compressed, which leaves the
 // choice of matches.
 func sameForm(a, b []byte) bool {
-	return a[0] == b[0] && (a[0] == typeString || a[0] == typeHashListpack) &&
+	return a[0] == b[0] && (a[0] == typeString || a[0] == typeSetIntset || a[0] == typeHashListpack) &&
 		a[1] != encoded+encLZF && b[1] != encoded+encLZF
 }
 
