@@ -47,9 +47,9 @@ func (g *generator) member() string {
 
 func (g *generator) integerMember() string { return fmt.Sprint(g.IntN(60)) }
 
-func repeat(first []string, n int, make func() string) []string {
+func repeat(first []string, n int, next func() string) []string {
 	for range n {
-		first = append(first, make())
+		first = append(first, next())
 	}
 	return first
 }
