@@ -100,10 +100,14 @@ func (t fieldType) add(old, by int64, o overflow) (n int64, fits bool) {
 }
 
 // store is n as the type holds it; see add. A negative number is too large for an
-// unsigned type, not too small, as in Redis.
+// unsigned type, not too small, as in Redis; and for a signed one too, when its
+// distance to the type's largest is no int64.
 func (t fieldType) store(n int64, o overflow) (stored int64, fits bool) {
-	low := t.signed && n < t.min()
 	high := n > t.max() || !t.signed && n < 0
+	if t.signed && t.width < 64 {
+		high = t.max()-n < 0 // wraps
+	}
+	low := t.signed && n < t.min() && !high
 	return t.settle(uint64(n), low, high, o)
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"math"
 	"math/big"
 	"testing"
 
@@ -100,13 +101,13 @@ var genField = rapid.Custom(func(t *rapid.T) fieldType {
 })
 
 // model is a number of unbounded size as BITFIELD settles it.
-func (t fieldType) model(n *big.Int, unsignedStore bool, o overflow) (want int64, fits bool) {
+func (t fieldType) model(n *big.Int, negativeIsHigh bool, o overflow) (want int64, fits bool) {
 	low, high := big.NewInt(t.min()), big.NewInt(t.max())
 	tooLow := n.Cmp(low) < 0
 	switch {
 	case !tooLow && n.Cmp(high) <= 0:
 		return n.Int64(), true
-	case o == overflowSat && tooLow && !unsignedStore:
+	case o == overflowSat && tooLow && !negativeIsHigh:
 		return t.min(), false
 	case o == overflowSat:
 		return t.max(), false
@@ -149,7 +150,8 @@ func TestFieldsAgainstModel(t *testing.T) {
 			t.Fatalf("%d + %d is %d, %v, want %d, %v", old, operand, sum, fits, want, wantFits)
 		}
 		stored, fits := typ.store(operand, o)
-		want, wantFits = typ.model(big.NewInt(operand), !typ.signed, o)
+		far := new(big.Int).Sub(big.NewInt(typ.max()), big.NewInt(operand))
+		want, wantFits = typ.model(big.NewInt(operand), !typ.signed || typ.width < 64 && !far.IsInt64(), o)
 		if fits != wantFits || stored != want {
 			t.Fatalf("%d is stored as %d, %v, want %d, %v", operand, stored, fits, want, wantFits)
 		}
@@ -165,6 +167,22 @@ func TestFieldsAgainstModel(t *testing.T) {
 			t.Fatalf("bits beside the field changed")
 		}
 	})
+}
+
+// TestStoreSaturates has what redis-server 7.0.15 answers.
+func TestStoreSaturates(t *testing.T) {
+	for _, c := range []struct {
+		width int
+		n     int64
+		want  int64
+	}{
+		{9, math.MinInt64, 255}, {9, math.MinInt64 + 255, 255}, {9, math.MinInt64 + 256, -256}, {9, -257, -256}, {9, math.MaxInt64, 255},
+		{63, math.MinInt64, 1<<62 - 1}, {63, -1<<62 - 1, 1<<62 - 1}, {64, math.MinInt64, math.MinInt64}, {64, math.MaxInt64, math.MaxInt64},
+	} {
+		if got, _ := (fieldType{true, c.width}).store(c.n, overflowSat); got != c.want {
+			t.Errorf("i%d: %d is stored as %d, want %d", c.width, c.n, got, c.want)
+		}
+	}
 }
 
 func TestFieldsBehindTheEnd(t *testing.T) {
