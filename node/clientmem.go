@@ -136,7 +136,7 @@ func (f *footprint) end() {
 // to go, and waits until those that have to are really gone.
 func (c *conn) makeWay(ctx context.Context) error {
 	c.weigh()
-	c.srv.evict()
+	c.srv.evict(c.weighed > patient)
 	if limit := c.srv.cfg.clientMemory(); limit > 0 && c.weighed > patient {
 		return c.srv.memory.waitGone(ctx, limit)
 	}
@@ -145,14 +145,20 @@ func (c *conn) makeWay(ctx context.Context) error {
 
 // evict closes connections until the others hold less than maxmemory-clients,
 // as Redis does: those that hold most go first, and none that has said CLIENT
-// NO-EVICT ON.
-func (s *server) evict() {
+// NO-EVICT ON. Without wait it leaves that to somebody who is at it already.
+func (s *server) evict(wait bool) {
 	limit := s.cfg.clientMemory()
 	m := &s.memory
 	if limit == 0 || m.live.Load() <= limit {
 		return
 	}
-	m.mu.Lock()
+	if !m.mu.TryLock() {
+		// Somebody does it already.
+		if !wait {
+			return
+		}
+		m.mu.Lock()
+	}
 	defer m.mu.Unlock()
 	over := m.live.Load() - limit
 	now := time.Now()

@@ -58,7 +58,8 @@ type conn struct {
 	newLimits  atomic.Bool  // CONFIG SET changed the protocol's limits
 	noEvict    atomic.Bool  // CLIENT NO-EVICT ON
 	mem        footprint
-	weighed    int64 // what weigh has last found
+	weighed    int64      // what weigh has last found
+	turns      turnLength // of its holds of the engine's lock
 
 	// The chunk being executed.
 	*chunk
@@ -108,8 +109,9 @@ type chunk struct {
 var chunks = sync.Pool{New: func() any { return &chunk{w: &resp.Writer{Proto: 2}} }}
 
 func (ch *chunk) release() {
-	// One huge reply or pipeline must not stay in the pool.
-	if cap(ch.w.B) > 2*maxChunkReply || cap(ch.args) > 64<<10 {
+	// One large reply or pipeline must not stay in the pool: whoever gets the
+	// chunk next is taken for somebody who holds so much.
+	if ch.memory() > patient/2 {
 		return
 	}
 	clear(ch.args[:cap(ch.args)])
@@ -241,7 +243,12 @@ func (c *conn) parse() error {
 func (c *conn) execute(next int) (int, error) {
 	c.w.Limit = c.srv.replyLimit()
 	e := c.srv.engine
-	e.mu.Lock()
+	long := c.turns.long(func() bool { return c.fast(e.table) })
+	e.turns.take(long)
+	if c.ctx.Err() != nil { // evicted, most likely, while it waited
+		e.turns.end(long)
+		return next, c.out.over()
+	}
 	tenure := e.primary
 	if tenure != nil {
 		e.gate.enter()
@@ -260,9 +267,10 @@ func (c *conn) execute(next int) (int, error) {
 	}
 	c.lastActive = now
 	c.weigh()
-	e.mu.Unlock()
+	c.turns.note(time.Since(now))
+	e.turns.end(long)
 	free, err := c.settle(tenure, err)
-	c.srv.evict()
+	c.srv.evict(c.weighed > patient)
 	if err != nil {
 		return next, err
 	}

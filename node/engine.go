@@ -20,6 +20,7 @@ type engine struct {
 	gate  *gate
 
 	mu       sync.Mutex
+	turns    turns // mu, as connections take it
 	ks       *keyspace.Keyspace
 	role     Role
 	applied  wal.Position // the last entry that was applied, or executed before it
@@ -46,6 +47,7 @@ func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {
 		table: t, ks: ks, gate: &gate{}, role: RoleLoading,
 		last: newLastWrite(), watched: watchTable{}, activeExpire: true,
 	}
+	e.turns.mu = &e.mu
 	e.stats.started = time.Now()
 	e.ctx.Listener = e
 	e.ctx.Stats = &e.stats.Stats

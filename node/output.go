@@ -286,6 +286,13 @@ func (o *output) wait(limit int64) error {
 	return o.err
 }
 
+// over is why nothing is sent any more; nil as long as something may be.
+func (o *output) over() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
 // drain blocks until everything was sent or cannot be, at most for d.
 func (o *output) drain(d time.Duration) {
 	timer := time.AfterFunc(d, func() {

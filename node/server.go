@@ -142,9 +142,7 @@ func (s *server) run(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
-	s.engine.mu.Lock()
-	c.unwatch()
-	s.engine.mu.Unlock()
+	s.forgetWatched(c)
 	c.mem.end()
 	s.log.Debug("connection closed", "id", c.id, "addr", c.nc.RemoteAddr(), "why", err)
 }

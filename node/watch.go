@@ -68,14 +68,35 @@ func (c *conn) watch(db int, key []byte, now int64) {
 
 // unwatch forgets everything that the connection watches.
 func (c *conn) unwatch() {
-	t := c.srv.engine.watched
-	for _, w := range c.watching {
+	c.unwatchSome(len(c.watching))
+	c.watching, c.watchMemory, c.watchBroken = nil, 0, false
+}
+
+// unwatchSome forgets the last n keys that the connection watches.
+func (c *conn) unwatchSome(n int) {
+	t, keep := c.srv.engine.watched, len(c.watching)-n
+	for _, w := range c.watching[keep:] {
 		delete(t[w.key], c)
 		if len(t[w.key]) == 0 {
 			delete(t, w.key)
 		}
 	}
-	c.watching, c.watchMemory, c.watchBroken = nil, 0, false
+	c.watching = c.watching[:keep]
+}
+
+// unwatchAtOnce is how many keys of a connection that has ended are forgotten
+// under one hold of the engine's lock.
+const unwatchAtOnce = 1 << 10
+
+// forgetWatched is unwatch for a connection that has ended, when nothing any
+// more makes it one step.
+func (s *server) forgetWatched(c *conn) {
+	long := len(c.watching) > unwatchAtOnce
+	for len(c.watching) > 0 {
+		s.engine.turns.take(long)
+		c.unwatchSome(min(unwatchAtOnce, len(c.watching)))
+		s.engine.turns.end(long)
+	}
 }
 
 // watchFailed reports whether a watched key has changed, or has expired since it

@@ -89,7 +89,7 @@ func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int)
 		}
 		c.Out.Array(int(n))
 	}
-	tooBig := false
+	tooBig := count < 0 && !c.Out.Fits(-count)
 	write := func(name, value []byte) bool {
 		if values && c.Out.Proto >= 3 {
 			c.Out.Array(2)
@@ -102,6 +102,7 @@ func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int)
 		return !tooBig
 	}
 	switch {
+	case tooBig:
 	case count < 0:
 		header(-count)
 		h.RandomRepeat(c.rng(), int(-count), write)

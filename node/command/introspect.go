@@ -3,6 +3,9 @@ package command
 import (
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/redoubtdb/redoubt/node/resp"
 )
 
 // Introspection returns the rows of COMMAND, which describe the table that t
@@ -15,10 +18,7 @@ func Introspection(t func() *Table) []*Command {
 		Name: "command", Summary: "Describes all commands", Group: "server", Since: "2.8.13", Arity: -1, Flags: Loading | Stale,
 		Categories: CatConnection, Tips: []string{TipAnyOrder},
 		Handler: on(func(c *Ctx, t *Table) {
-			c.Out.Array(len(t.all))
-			for _, cmd := range t.all {
-				writeInfo(c, cmd)
-			}
+			writeAllInfos(c, t)
 		}),
 		Sub: []*Command{
 			{Name: "count", Summary: "Counts the commands",
@@ -69,40 +69,70 @@ var commandHelp = []string{
 func commandInfo(c *Ctx, t *Table) {
 	names := c.Args[2:]
 	if len(names) == 0 {
-		c.Out.Array(len(t.all))
-		for _, cmd := range t.all {
-			writeInfo(c, cmd)
-		}
+		writeAllInfos(c, t)
 		return
 	}
+	rows := t.infosFor(c.Out.Proto)
 	c.Out.Array(len(names))
 	for _, n := range names {
-		writeInfo(c, t.Find(n))
+		if cmd := t.Find(n); cmd != nil {
+			c.Out.Raw(rows.of[cmd])
+		} else {
+			c.Out.Null()
+		}
 	}
 }
 
-// writeInfo writes a command as COMMAND INFO describes it.
-func writeInfo(c *Ctx, cmd *Command) {
-	w := c.Out
-	if cmd == nil {
-		w.Null()
-		return
+func writeAllInfos(c *Ctx, t *Table) {
+	rows := t.infosFor(c.Out.Proto)
+	c.Out.Array(len(t.all))
+	for _, cmd := range t.all {
+		c.Out.Raw(rows.of[cmd])
 	}
+}
+
+// infos are the rows of a table as COMMAND INFO describes them, encoded once:
+// clients ask for them over and over.
+type infos struct {
+	once sync.Once
+	of   map[*Command][]byte
+}
+
+func (t *Table) infosFor(proto int) *infos {
+	rows := &t.infos[0]
+	if proto >= 3 {
+		rows = &t.infos[1]
+	}
+	rows.once.Do(func() {
+		rows.of = make(map[*Command][]byte)
+		for _, cmd := range t.all {
+			for _, cmd := range append([]*Command{cmd}, cmd.Sub...) {
+				w := &resp.Writer{Proto: proto}
+				writeInfo(w, cmd)
+				rows.of[cmd] = w.B
+			}
+		}
+	})
+	return rows
+}
+
+// writeInfo writes a command as COMMAND INFO describes it.
+func writeInfo(w *resp.Writer, cmd *Command) {
 	w.Array(10)
 	w.BulkString(cmd.full)
 	w.Int(int64(cmd.Arity))
-	writeStatusSet(c, "", cmd.Flags.Names())
+	writeStatusSet(w, "", cmd.Flags.Names())
 	w.Int(int64(cmd.First))
 	w.Int(int64(cmd.Last))
 	w.Int(int64(cmd.Step))
-	writeStatusSet(c, "@", cmd.Categories.Names())
+	writeStatusSet(w, "@", cmd.Categories.Names())
 	w.Set(len(cmd.Tips))
 	for _, tip := range cmd.Tips {
 		w.BulkString(tip)
 	}
 	w.Set(len(cmd.KeySpecs))
 	for i := range cmd.KeySpecs {
-		writeKeySpec(c, &cmd.KeySpecs[i])
+		writeKeySpec(w, &cmd.KeySpecs[i])
 	}
 	if len(cmd.Sub) == 0 {
 		w.Set(0)
@@ -110,19 +140,18 @@ func writeInfo(c *Ctx, cmd *Command) {
 	}
 	w.Array(len(cmd.Sub))
 	for _, s := range cmd.Sub {
-		writeInfo(c, s)
+		writeInfo(w, s)
 	}
 }
 
-func writeStatusSet(c *Ctx, prefix string, names []string) {
-	c.Out.Set(len(names))
+func writeStatusSet(w *resp.Writer, prefix string, names []string) {
+	w.Set(len(names))
 	for _, n := range names {
-		c.Out.SimpleString(prefix + n)
+		w.SimpleString(prefix + n)
 	}
 }
 
-func writeKeySpec(c *Ctx, s *KeySpec) {
-	w := c.Out
+func writeKeySpec(w *resp.Writer, s *KeySpec) {
 	if s.Notes != "" {
 		w.Map(4)
 		w.BulkString("notes")
@@ -131,7 +160,7 @@ func writeKeySpec(c *Ctx, s *KeySpec) {
 		w.Map(3)
 	}
 	w.BulkString("flags")
-	writeStatusSet(c, "", s.Flags.Names())
+	writeStatusSet(w, "", s.Flags.Names())
 
 	part := func(name, kind string, fields ...any) {
 		w.BulkString(name)
@@ -277,7 +306,7 @@ func commandGetKeys(c *Ctx, t *Table, flags bool) {
 		}
 		c.Out.Bulk(args[k.Index])
 		if flags {
-			writeStatusSet(c, "", k.Flags.Names())
+			writeStatusSet(c.Out, "", k.Flags.Names())
 		}
 	}
 }

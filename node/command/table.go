@@ -52,6 +52,7 @@ func (c *Command) FullName() string { return c.full }
 type Table struct {
 	byName map[string]*Command
 	all    []*Command // sorted by name
+	infos  [2]infos   // for RESP2 and RESP3
 }
 
 // NewTable makes a table of the rows of all groups and completes each row. It

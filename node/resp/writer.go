@@ -38,6 +38,16 @@ func (w *Writer) room(n int) bool {
 	return true
 }
 
+// Fits reports whether n more bulk strings can be within the limit; Over is set
+// otherwise. So a request for absurdly many is found out before they are made.
+func (w *Writer) Fits(n int64) bool {
+	const least = int64(len("$0\r\n\r\n"))
+	if w.Limit > 0 && n > int64(w.Limit-len(w.B))/least {
+		w.Over = true
+	}
+	return !w.Over
+}
+
 func (w *Writer) resp3() bool { return w.Proto >= 3 }
 
 // OK writes the status +OK.

@@ -95,6 +95,29 @@ func TestWriterAllocates(t *testing.T) {
 	}
 }
 
+// How many bulk strings can be within the limit is told before they are made.
+func TestWriterFits(t *testing.T) {
+	for _, tc := range []struct {
+		limit, written int
+		n              int64
+		want           bool
+	}{
+		{0, 0, math.MaxInt64, true},
+		{600, 0, 100, true},
+		{600, 0, 101, false},
+		{600, 6, 100, false},
+		{600, 594, 1, true},
+		{600, 599, 1, false},
+		{600, 700, 0, false},
+		{600, 0, math.MaxInt64, false},
+	} {
+		w := &Writer{Limit: tc.limit, B: make([]byte, tc.written)}
+		if got := w.Fits(tc.n); got != tc.want || w.Over == got {
+			t.Errorf("limit %d, %d written: %d fit: %v, over: %v; want %v", tc.limit, tc.written, tc.n, got, w.Over, tc.want)
+		}
+	}
+}
+
 // Text beyond the limit is left out, whichever way it comes, and Over tells.
 func TestWriterLimit(t *testing.T) {
 	text := strings.Repeat("x", 100)

@@ -1,0 +1,107 @@
+package node
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestTurnLength(t *testing.T) {
+	const short = 20 * time.Microsecond
+	many := func(n int, d ...time.Duration) []time.Duration { return slices.Repeat(d, n) }
+	for _, tc := range []struct {
+		name       string
+		turns      []time.Duration
+		slow, fast bool // whether the next turn is expected to be long if it asks for slow or fast commands
+	}{
+		{name: "new", slow: true},
+		{name: "new and short", turns: many(turnMemory-1, short), slow: true},
+		{name: "short", turns: many(turnMemory, short)},
+		{name: "once without a processor", turns: append(many(turnMemory, short), time.Second)},
+		{name: "slow", turns: many(2, time.Second), slow: true, fast: true},
+		{name: "slow among short", turns: many(20, short, 5*time.Millisecond), slow: true, fast: true},
+		{name: "somewhat slow", turns: many(20, longTurn*3/2), slow: true, fast: true},
+		{name: "slow once upon a time", turns: append(many(100, time.Second), many(20, short)...)},
+	} {
+		var l turnLength
+		for _, d := range tc.turns {
+			l.note(d)
+		}
+		slow, fast := l.long(func() bool { return false }), l.long(func() bool { return true })
+		if slow != tc.slow || fast != tc.fast {
+			t.Errorf("%s: average %v, long: %v for slow commands, %v for fast ones, want %v and %v", tc.name, l.average, slow, fast, tc.slow, tc.fast)
+		}
+	}
+}
+
+func TestChunkIsFast(t *testing.T) {
+	table := Table()
+	for _, tc := range []struct {
+		name     string
+		requests [][]string
+		want     bool
+	}{
+		{"nothing", nil, true},
+		{"fast ones", [][]string{{"GET", "a"}, {"SETNX", "a", "b"}, {"INCR", "c"}}, true},
+		{"a slow one", [][]string{{"GET", "a"}, {"KEYS", "*"}}, false},
+		{"a subcommand", [][]string{{"CLIENT", "LIST"}}, false},
+		{"an unknown one", [][]string{{"NOSUCH"}}, false},
+		{"many arguments", [][]string{append([]string{"MGET"}, make([]string, fewArgs)...)}, false},
+		{"long arguments", [][]string{{"SETNX", "a", strings.Repeat("v", fewBytes)}}, false},
+	} {
+		var ch chunk
+		for _, r := range tc.requests {
+			for _, a := range r {
+				ch.args = append(ch.args, []byte(a))
+			}
+			ch.ends = append(ch.ends, len(ch.args))
+		}
+		if got := ch.fast(table); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+// Whoever takes short turns waits for a turn or two of those who take long ones,
+// however many those are.
+func TestShortTurnsDoNotWaitForAllLongOnes(t *testing.T) {
+	const crowd, tries = 40, 25
+	var (
+		mu   sync.Mutex
+		ts   = turns{mu: &mu}
+		long atomic.Int64 // turns of the crowd
+		stop atomic.Bool
+		wg   sync.WaitGroup
+	)
+	for range crowd {
+		wg.Go(func() {
+			for !stop.Load() {
+				ts.take(true)
+				long.Add(1)
+				for start := time.Now(); time.Since(start) < 2*time.Millisecond; {
+				}
+				ts.end(true)
+			}
+		})
+	}
+	for long.Load() < 2*crowd {
+		time.Sleep(time.Millisecond)
+	}
+	var waited []int64
+	for range tries {
+		before := long.Load()
+		ts.take(false)
+		waited = append(waited, long.Load()-before)
+		ts.end(false)
+	}
+	stop.Store(true)
+	wg.Wait()
+	// The median: now and then the scheduler keeps this goroutine from asking.
+	slices.Sort(waited)
+	if median := waited[tries/2]; median > 3 {
+		t.Errorf("a short turn had to wait for %d long ones (of all tries: %v)", median, waited)
+	}
+}
