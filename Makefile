@@ -1,6 +1,6 @@
 # Everything a contributor runs; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help tools build check test soak faults fuzz bench clean
+.PHONY: help tools build check test soak faults hostile fuzz bench clean
 
 # Options of the targets below.
 N ?= 200
@@ -31,6 +31,9 @@ soak: tools ## the kill and fault tests, N rounds of what they repeat (N=200)
 faults: tools ## break a cluster in every way and judge what clients saw (DURATION=30m SEED=1 ROUNDS= LAPS= SCALE= ONLY= BROKEN=all)
 	@go run ./internal/faults $(call flag,duration,DURATION) $(call flag,seed,SEED) $(call flag,rounds,ROUNDS) $(call flag,laps,LAPS) \
 		$(call flag,scale,SCALE) $(call flag,only,ONLY) $(call flag,broken,BROKEN) $(ARGS)
+
+hostile: tools ## attack a node with what no client should send (DURATION=5m SEED=1)
+	@go run ./internal/faults/hostile $(call flag,duration,DURATION) $(call flag,seed,SEED) $(ARGS)
 
 fuzz: ## every fuzz target for TIME each (TIME=30s)
 	@scripts/fuzz $(TIME)

@@ -14,8 +14,8 @@
 // campaign with that seed.
 //
 // Package cluster has the processes and links, nemesis the faults, workload the
-// clients and the checks of what they saw, audit the checks of the log, and
-// hostile what strangers send to a port.
+// clients and the checks of what they saw, and audit the checks of the log.
+// Command hostile, below this one, attacks a node through its port instead.
 //
 // When something is found, the round ends; its seed, faults, history, pictures and
 // the logs of all processes are left in one folder, and the command that repeats

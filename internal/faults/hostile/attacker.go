@@ -1,4 +1,4 @@
-package hostile
+package main
 
 import (
 	"context"
@@ -75,6 +75,7 @@ const maxViolations = 20
 // of them has stopped. It returns the answers that must not be.
 func Run(ctx context.Context, target Target, attackers []Attacker, seed uint64, tally *Tally) []error {
 	var (
+		money      budget
 		wg         sync.WaitGroup
 		mu         sync.Mutex
 		violations []error
@@ -83,7 +84,7 @@ func Run(ctx context.Context, target Target, attackers []Attacker, seed uint64, 
 		for n := range a.Hands {
 			h := &Hand{
 				Rand:   rand.New(rand.NewPCG(seed, uint64(i)<<32|uint64(n))),
-				target: target, tally: tally,
+				target: target, tally: tally, budget: &money,
 			}
 			wg.Go(func() {
 				for h.Pause(ctx, 5*time.Millisecond) {
@@ -109,6 +110,7 @@ type Hand struct {
 	Rand   *rand.Rand
 	target Target
 	tally  *Tally
+	budget *budget
 }
 
 // Pause waits about d, and returns false when ctx has ended.

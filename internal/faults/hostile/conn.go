@@ -1,4 +1,4 @@
-package hostile
+package main
 
 import (
 	"bufio"
@@ -25,6 +25,7 @@ var errCut = errors.New("the connection was closed")
 // context has ended.
 type Conn struct {
 	h       *Hand
+	ctx     context.Context // of the attack
 	nc      *net.TCPConn
 	replies *bufio.Reader
 	unhook  func() bool
@@ -33,6 +34,9 @@ type Conn struct {
 
 // Dial connects without a word; false when the server is not to be had.
 func (h *Hand) Dial(ctx context.Context) (*Conn, bool) {
+	if !h.budget.spend(ctx, costDial) {
+		return nil, false
+	}
 	// Each address of 127/8 has ports of its own: a storm of connections from
 	// one would use them up.
 	from := net.IPv4(127, byte(h.Between(1, 250)), byte(h.Between(1, 250)), byte(h.Between(1, 250)))
@@ -44,7 +48,7 @@ func (h *Hand) Dial(ctx context.Context) (*Conn, bool) {
 		return nil, false
 	}
 	h.tally.Connections.Add(1)
-	c := &Conn{h: h, nc: nc.(*net.TCPConn)}
+	c := &Conn{h: h, ctx: ctx, nc: nc.(*net.TCPConn)}
 	c.unhook = context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
 	return c, true
 }
@@ -77,8 +81,19 @@ func (c *Conn) Close() {
 	c.drain.Wait()
 }
 
-// Send sends bytes; false when the connection is no more.
-func (c *Conn) Send(b []byte) bool {
+// Send sends bytes, as the budget allows; false when the connection is no more.
+func (c *Conn) Send(b []byte) bool { return c.SendWithin(0, b) }
+
+// SendWithin is Send to somebody who may not read; it gives up after d, unless
+// that is 0.
+func (c *Conn) SendWithin(d time.Duration, b []byte) bool {
+	if !c.h.budget.spend(c.ctx, costSend+len(b)) {
+		return false
+	}
+	if d > 0 {
+		timer := time.AfterFunc(d, func() { c.nc.SetWriteDeadline(time.Unix(1, 0)) })
+		defer timer.Stop()
+	}
 	n, err := c.nc.Write(b)
 	c.h.tally.Sent.Add(int64(n))
 	return err == nil

@@ -1,4 +1,4 @@
-package hostile
+package main
 
 import (
 	"context"
@@ -19,18 +19,30 @@ import (
 // read it.
 const KnownLarge = "good:known:large"
 
-// goodTimeout is how long a good client waits for a reply. It is far more than
-// any should take, so that a late one is measured and not lost.
-const goodTimeout = time.Minute
+// goodTimeout is how long a good client waits for a reply: so long that only one
+// that never comes is lost, however busy the machine is.
+const goodTimeout = 3 * time.Minute
 
 // Good is the clients that nothing may happen to. Each has one connection for
 // as long as it lives.
 type Good struct {
 	clients []*goodClient
+	work    func() (time.Duration, error) // processor time that the node has used
 
 	mu       sync.Mutex
 	problems []error
+	served   Served
 	took     []time.Duration
+}
+
+// Served is what good clients were given.
+type Served struct {
+	Answers  int           // all of them right
+	Fewest   int           // of one client
+	P50      time.Duration // between request and answer
+	P99      time.Duration
+	Longest  time.Duration
+	MostWork time.Duration // processor time that the node used between one request and its answer
 }
 
 // goodClient reads and writes keys of its own.
@@ -41,13 +53,14 @@ type goodClient struct {
 	conn    *redis.Conn
 	rand    *rand.Rand
 	counter int64
+	answers int // since the last Served; g.mu guards it
 	written map[string]string
 }
 
 // NewGood connects n clients, every other one with RESP3, and stores what they
-// know.
-func NewGood(ctx context.Context, target Target, n int) (*Good, error) {
-	g := &Good{}
+// know. work tells the processor time that the node has used.
+func NewGood(ctx context.Context, target Target, n int, work func() (time.Duration, error)) (*Good, error) {
+	g := &Good{work: work}
 	for i := range n {
 		db := redis.NewClient(&redis.Options{
 			Addr: target.Addr, Password: target.Password, MaxRetries: -1, PoolSize: 1, Protocol: 2 + i%2,
@@ -88,13 +101,23 @@ func (c *goodClient) begin(ctx context.Context) error {
 }
 
 // Run has every client work until ctx ends, and returns when each has got its
-// last answer.
+// last answer: one at least.
 func (g *Good) Run(ctx context.Context) {
+	g.each(func(asked int) bool { return asked == 0 || ctx.Err() == nil })
+}
+
+// Ask has every client ask n times, or until ctx ends.
+func (g *Good) Ask(ctx context.Context, n int) {
+	g.each(func(asked int) bool { return asked < n && ctx.Err() == nil })
+}
+
+// each has every client ask as long as more says so, given how often it has.
+func (g *Good) each(more func(asked int) bool) {
 	var wg sync.WaitGroup
 	for _, c := range g.clients {
 		wg.Go(func() {
-			for ctx.Err() == nil {
-				// Not bound to ctx: what is asked is answered.
+			for asked := 0; more(asked); asked++ {
+				// Not bound to a context: what is asked is answered.
 				if err := c.step(context.Background()); err != nil {
 					g.problem(fmt.Errorf("good client %d: %w", c.n, err))
 					return
@@ -112,14 +135,26 @@ func (g *Good) problem(err error) {
 	g.problems = append(g.problems, err)
 }
 
-// timed notes how long a request took.
-func (g *Good) timed(request func() error) error {
+// timed notes how long a request took, in time and in the node's work.
+func (c *goodClient) timed(request func() error) error {
+	before, err := c.g.work()
+	if err != nil {
+		return err
+	}
 	start := time.Now()
-	err := request()
+	if err = request(); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
 	took := time.Since(start)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.took = append(g.took, took)
+	after, workErr := c.g.work()
+	if workErr != nil {
+		return workErr
+	}
+	c.g.mu.Lock()
+	defer c.g.mu.Unlock()
+	c.g.took = append(c.g.took, took)
+	c.answers++
+	c.g.served.MostWork = max(c.g.served.MostWork, after-before)
 	return err
 }
 
@@ -128,7 +163,7 @@ func (c *goodClient) step(ctx context.Context) error {
 	case 0:
 		key, value := c.key(fmt.Sprint("k", c.rand.IntN(20))), fmt.Sprint(c.rand.Uint64())
 		c.written[key] = value
-		return c.g.timed(func() error { return c.conn.Set(ctx, key, value, 0).Err() })
+		return c.timed(func() error { return c.conn.Set(ctx, key, value, 0).Err() })
 	case 1:
 		return c.checkWritten(ctx, c.key(fmt.Sprint("k", c.rand.IntN(20))))
 	case 2:
@@ -147,7 +182,7 @@ func (c *goodClient) checkWritten(ctx context.Context, key string) error {
 	if ok {
 		return c.checkString(ctx, key, want)
 	}
-	err := c.g.timed(func() error { return c.conn.Get(ctx, key).Err() })
+	err := c.timed(func() error { return c.conn.Get(ctx, key).Err() })
 	if !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("GET %s, never written: %v", key, err)
 	}
@@ -156,7 +191,7 @@ func (c *goodClient) checkWritten(ctx context.Context, key string) error {
 
 func (c *goodClient) checkString(ctx context.Context, key, want string) error {
 	var got string
-	err := c.g.timed(func() (err error) { got, err = c.conn.Get(ctx, key).Result(); return err })
+	err := c.timed(func() (err error) { got, err = c.conn.Get(ctx, key).Result(); return err })
 	if err != nil || got != want {
 		return fmt.Errorf("GET %s: %.80q (%d bytes, %v), want %.80q (%d bytes)", key, got, len(got), err, want, len(want))
 	}
@@ -165,7 +200,7 @@ func (c *goodClient) checkString(ctx context.Context, key, want string) error {
 
 func (c *goodClient) checkHash(ctx context.Context) error {
 	var got map[string]string
-	err := c.g.timed(func() (err error) { got, err = c.conn.HGetAll(ctx, c.key("hash")).Result(); return err })
+	err := c.timed(func() (err error) { got, err = c.conn.HGetAll(ctx, c.key("hash")).Result(); return err })
 	if err != nil || len(got) != 100 {
 		return fmt.Errorf("HGETALL: %d fields, %v", len(got), err)
 	}
@@ -180,7 +215,7 @@ func (c *goodClient) checkHash(ctx context.Context) error {
 func (c *goodClient) increment(ctx context.Context) error {
 	var got int64
 	c.counter++
-	err := c.g.timed(func() (err error) { got, err = c.conn.Incr(ctx, c.key("counter")).Result(); return err })
+	err := c.timed(func() (err error) { got, err = c.conn.Incr(ctx, c.key("counter")).Result(); return err })
 	if err != nil || got != c.counter {
 		return fmt.Errorf("INCR: %d (%v), want %d", got, err, c.counter)
 	}
@@ -191,7 +226,7 @@ func (c *goodClient) increment(ctx context.Context) error {
 func (c *goodClient) transaction(ctx context.Context) error {
 	a, b, value := c.key("a"), c.key("b"), fmt.Sprint(c.rand.Uint64())
 	var got *redis.SliceCmd
-	err := c.g.timed(func() error {
+	err := c.timed(func() error {
 		_, err := c.conn.TxPipelined(ctx, func(p redis.Pipeliner) error {
 			p.Set(ctx, a, value, 0)
 			p.Rename(ctx, a, b)
@@ -228,28 +263,27 @@ func (g *Good) Problems() []error {
 	return slices.Clone(g.problems)
 }
 
-// Latency is how long requests took.
-type Latency struct {
-	Requests          int
-	P50, P99, Longest time.Duration
-}
-
-// Latency sums up the requests since the last call.
-func (g *Good) Latency() Latency {
+// Served sums up the answers since the last call.
+func (g *Good) Served() Served {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	took := g.took
-	g.took = nil
-	if len(took) == 0 {
-		return Latency{}
+	s, took := g.served, g.took
+	g.served, g.took = Served{}, nil
+	s.Answers, s.Fewest = len(took), len(took)
+	for _, c := range g.clients {
+		s.Fewest = min(s.Fewest, c.answers)
+		c.answers = 0
 	}
-	slices.Sort(took)
-	return Latency{Requests: len(took), P50: took[len(took)/2], P99: took[len(took)*99/100], Longest: took[len(took)-1]}
+	if len(took) > 0 {
+		slices.Sort(took)
+		s.P50, s.P99, s.Longest = took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
+	}
+	return s
 }
 
-func (l Latency) String() string {
-	return fmt.Sprintf("%d requests, p50 %v, p99 %v, longest %v", l.Requests,
-		l.P50.Round(time.Microsecond), l.P99.Round(time.Microsecond), l.Longest.Round(time.Microsecond))
+func (s Served) String() string {
+	return fmt.Sprintf("%d right answers, at least %d for each, p50 %v, p99 %v, longest %v (%v of the node's processor time)", s.Answers, s.Fewest,
+		s.P50.Round(time.Microsecond), s.P99.Round(time.Microsecond), s.Longest.Round(time.Millisecond), s.MostWork)
 }
 
 // Close ends the clients.

@@ -1,4 +1,4 @@
-package hostile
+package main
 
 import (
 	"context"
@@ -116,8 +116,7 @@ func deaf(ctx context.Context, h *Hand) error {
 	for range 1 + (4<<20)/len(ask) {
 		// It stalls as soon as the server stops reading; the end of the attack,
 		// or the server, ends it.
-		c.nc.SetWriteDeadline(time.Now().Add(time.Duration(h.Between(100, 3000)) * time.Millisecond))
-		if ctx.Err() != nil || !c.Send(ask) {
+		if !c.SendWithin(time.Duration(h.Between(100, 3000))*time.Millisecond, ask) {
 			break
 		}
 	}

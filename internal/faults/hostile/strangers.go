@@ -1,4 +1,4 @@
-package hostile
+package main
 
 import (
 	"context"
@@ -101,8 +101,7 @@ func flood(ctx context.Context, h *Hand) error {
 	defer c.Close()
 	b := slices.Concat(Request("GET", KnownLarge), []byte("x\n"), Request("AUTH", strings.Repeat("p", 16<<10)))
 	for range h.Between(1, 200) {
-		c.nc.SetWriteDeadline(time.Now().Add(time.Second))
-		if ctx.Err() != nil || !c.Send(b) {
+		if !c.SendWithin(time.Second, b) {
 			break
 		}
 	}

@@ -1,5 +1,5 @@
 //go:build race
 
-package hostile
+package main
 
 const raceEnabled = true
