@@ -86,15 +86,6 @@ func (n *node) resident() int64 {
 	return b
 }
 
-func (n *node) info(ctx context.Context) Info {
-	n.t.Helper()
-	info, err := ReadInfo(ctx, n.db)
-	if err != nil {
-		n.t.Fatalf("%v", err)
-	}
-	return info
-}
-
 // settle waits until only the good clients are connected and the heap is no
 // larger than most, and returns INFO then.
 func (n *node) settle(most int64) Info {
