@@ -87,6 +87,7 @@ func TestNobodyGoesForWhoIsLeaving(t *testing.T) {
 			return nil
 		})
 	}
+	leaving.ask("WATCH k") // the engine has something to forget
 	left, other := leaving.conn(n), stays.conn(n)
 	n.engine.mu.Lock()
 	send(leaving, 3_000_000)

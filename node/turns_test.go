@@ -1,6 +1,8 @@
 package node
 
 import (
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -104,4 +106,57 @@ func TestShortTurnsDoNotWaitForAllLongOnes(t *testing.T) {
 	if median := waited[tries/2]; median > 3 {
 		t.Errorf("a short turn had to wait for %d long ones (of all tries: %v)", median, waited)
 	}
+}
+
+// Beside connections with pipelines of slow commands, a client that asks for
+// little waits for a few of those commands and not for one of each connection.
+func TestSmallRequestsBesideSlowPipelines(t *testing.T) {
+	const crowd, tries = 40, 25
+	n := startNode(t, func(c *Config) { c.LeaseTTL = 30 * time.Second })
+	small := talk(t, n)
+	small.ask("SET k " + strings.Repeat("lcs!", 300))
+	median := func(request string) time.Duration {
+		var took []time.Duration
+		for range tries {
+			start := time.Now()
+			small.ask(request)
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		return took[tries/2]
+	}
+	slow := talk(t, n)
+	start := time.Now()
+	for range tries {
+		slow.ask("LCS k k LEN")
+	}
+	one := time.Since(start) / tries
+
+	var answered atomic.Int64
+	var wg sync.WaitGroup
+	for range crowd {
+		c := talk(t, n)
+		wg.Go(func() {
+			pipeline := strings.Repeat("LCS k k LEN\r\n", 8)
+			for {
+				if _, err := io.WriteString(c.nc, pipeline); err != nil {
+					return // the end, below
+				}
+				for range 8 {
+					if _, err := c.r.ReadString('\n'); err != nil {
+						return
+					}
+					answered.Add(1)
+				}
+			}
+		})
+	}
+	for answered.Load() < 2*crowd {
+		time.Sleep(time.Millisecond)
+	}
+	if got := median("STRLEN k"); got > crowd/4*one {
+		t.Errorf("STRLEN took %v beside %d connections that do nothing but LCS, each of which takes %v", got, crowd, one)
+	}
+	n.server.each(func(c *conn) { c.out.end(net.ErrClosed) })
+	wg.Wait()
 }

@@ -268,4 +268,10 @@ func TestEndlessReply(t *testing.T) {
 			t.Errorf("%d fields: %q", count, got)
 		}
 	}
+	// What cannot be within the limit of all replies is not even begun.
+	c := Ctx{Out: &resp.Writer{Limit: 1 << 20}}
+	randomFields(&c, h, -math.MaxInt32, false, MaxString)
+	if !c.Out.Over || cap(c.Out.B) > 1<<10 {
+		t.Errorf("over: %v, after %d bytes", c.Out.Over, cap(c.Out.B))
+	}
 }
