@@ -136,8 +136,12 @@ func (f *footprint) end() {
 // to go, and waits until those that have to are really gone.
 func (c *conn) makeWay(ctx context.Context) error {
 	c.weigh()
-	c.srv.evict(c.weighed > patient)
-	if limit := c.srv.cfg.clientMemory(); limit > 0 && c.weighed > patient {
+	own := c.weighed
+	if c.chunk != nil {
+		own -= int64(cap(c.w.B)) // room that replies of others have left
+	}
+	c.srv.evict(own > patient)
+	if limit := c.srv.cfg.clientMemory(); limit > 0 && own > patient {
 		return c.srv.memory.waitGone(ctx, limit)
 	}
 	return nil

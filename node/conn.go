@@ -109,9 +109,9 @@ type chunk struct {
 var chunks = sync.Pool{New: func() any { return &chunk{w: &resp.Writer{Proto: 2}} }}
 
 func (ch *chunk) release() {
-	// One large reply or pipeline must not stay in the pool: whoever gets the
-	// chunk next is taken for somebody who holds so much.
-	if ch.memory() > patient/2 {
+	// One huge reply or pipeline must not stay in the pool. Room for many
+	// arguments would make whoever gets it next look like somebody who sent them.
+	if cap(ch.w.B) > 2*maxChunkReply || argMemory*cap(ch.args) > patient/2 {
 		return
 	}
 	clear(ch.args[:cap(ch.args)])

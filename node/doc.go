@@ -47,8 +47,10 @@
 //
 // Nothing is reserved for what a client merely announces. One hold of the
 // engine's lock ends soon after a command that took its time, so that a pipeline
-// of slow commands lets others in between; a single slow command (KEYS, LCS) is
-// run to its end.
+// of slow commands lets others in between. Connections whose holds are long, or
+// that are new and do not begin with a few fast commands, queue among themselves
+// first: however many those are, a client that asks for little waits for one or
+// two of their holds. A single slow command (KEYS, LCS) is run to its end.
 //
 // # Roles
 //
