@@ -51,7 +51,7 @@ const (
 	// client's request and its answer. It says how many turns others have before
 	// a good client has its own; unlike the time on the clock it does not grow when
 	// others have the processors.
-	mostWork = 5 * time.Second
+	mostWork = 10 * time.Second
 
 	// promptly is how long the median answer may take when the attack is over.
 	promptly = time.Second
