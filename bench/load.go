@@ -38,13 +38,19 @@ const (
 
 // run puts the load on its server. Latency is that of a batch.
 func (l load) run(ctx context.Context) (sample, error) {
+	s, _, err := l.measure(ctx)
+	return s, err
+}
+
+// measure is run that also returns the times of all batches.
+func (l load) measure(ctx context.Context) (sample, *histogram, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	conns := make([]net.Conn, l.clients)
 	for i := range conns {
 		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", l.addr)
 		if err != nil {
-			return sample{}, fmt.Errorf("load on %s: %w", l.addr, err)
+			return sample{}, nil, fmt.Errorf("load on %s: %w", l.addr, err)
 		}
 		defer conn.Close()
 		conns[i] = conn
@@ -80,7 +86,7 @@ func (l load) run(ctx context.Context) (sample, error) {
 	wg.Wait()
 	took := time.Since(start)
 	if err := context.Cause(ctx); err != nil {
-		return sample{}, fmt.Errorf("load on %s: %w", l.addr, err)
+		return sample{}, nil, fmt.Errorf("load on %s: %w", l.addr, err)
 	}
 	all := histogram{}
 	for i := range times {
@@ -91,7 +97,7 @@ func (l load) run(ctx context.Context) (sample, error) {
 		Ops:      float64(all.count()*l.pipeline) / took.Seconds(),
 		P50:      all.quantile(0.50),
 		P99:      all.quantile(0.99),
-	}, nil
+	}, &all, nil
 }
 
 type loadClient struct {

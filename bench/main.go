@@ -46,6 +46,8 @@ type config struct {
 	options
 	sets      []string
 	redisOnly bool
+	memory    bool
+	gcKeys    int // 0: no look at garbage collection
 	redoubt   string
 	dir       string
 }
@@ -86,6 +88,8 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 	f.StringVar(&ops, "ops", ops, "which loads: mix, redis-benchmark's (get, lpush, zadd, ...), or commands for all of these")
 	f.Func("clients", "numbers of connections (default 50,1)", numbers(&c.clients))
 	f.Func("pipelines", "requests sent before their answers are awaited (default 1,16)", numbers(&c.pipelines))
+	f.BoolVar(&c.memory, "memory", false, "measure what -keys keys of each kind take, in place of speed")
+	f.IntVar(&c.gcKeys, "gc", 0, "measure what garbage collection does to GET with so many keys (30000000 of 64 bytes are about 4 GiB), in place of speed")
 	f.BoolVar(&c.redisOnly, "redis-only", false, "leave Redoubt out")
 	f.StringVar(&c.redoubt, "redoubt", "", "the redoubt binary (default: built from this tree)")
 	f.StringVar(&c.dir, "dir", "", "where the servers keep their data, on a real disk (default: below bin/)")
@@ -105,7 +109,7 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 	if c.ops, err = parseOps(ops); err != nil {
 		return config{}, err
 	}
-	if c.rounds < 1 || c.keys < 1 || c.size < 1 || c.seconds <= 0 || c.requests < 0 {
+	if c.rounds < 1 || c.keys < 1 || c.size < 1 || c.seconds <= 0 || c.requests < 0 || c.gcKeys < 0 {
 		return config{}, errors.New("-rounds, -seconds, -keys and -size must be positive")
 	}
 	return c, nil
@@ -143,6 +147,9 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 		}
 		b := &bencher{options: c.options, benchmark: testenv.Tool(h, "redis-benchmark"), progress: progress, started: time.Now()}
 		writeHeader(ctx, out, b)
+		if c.memory || c.gcKeys > 0 {
+			return b.runData(ctx, h, c, out)
+		}
 		single, three := &table{title: "One etcd member"}, &table{title: "Three etcd members"}
 		for _, set := range []struct {
 			name  string
@@ -167,6 +174,19 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 		b.say("done")
 		return nil
 	})
+}
+
+// runData measures what data does, in place of speed.
+func (b *bencher) runData(ctx context.Context, h *testenv.Program, c config, out io.Writer) error {
+	if c.memory {
+		if err := b.runMemory(ctx, h, c, out); err != nil {
+			return err
+		}
+	}
+	if c.gcKeys > 0 {
+		return b.runGC(ctx, h, c, out)
+	}
+	return nil
 }
 
 // workDir makes a directory for the servers' data below parent, by default the

@@ -23,11 +23,12 @@ const (
 
 // server is one of those compared.
 type server struct {
-	name  string
-	addr  string             // answers clients
-	front *testenv.Process   // the process at addr
-	rest  []*testenv.Process // others that serve it
-	wait  int                // replicas that its writes wait for, by WAIT
+	name    string
+	addr    string             // answers clients
+	front   *testenv.Process   // the process at addr
+	rest    []*testenv.Process // others that serve it
+	metrics string             // where a Redoubt node's metrics are, "" for redis-server
+	wait    int                // replicas that its writes wait for, by WAIT
 }
 
 // cpu returns the processor time used so far by the front process and by all.
@@ -104,20 +105,20 @@ func startRedoubtDev(tb testenv.TB, bin string) *server {
 
 // startRedoubtNode starts one node on an etcd cluster and an S3 server. The S3
 // server's work is not counted: in production it is somebody else's machine.
-func startRedoubtNode(tb testenv.TB, bin string, etcd *testenv.Etcd) *server {
+func startRedoubtNode(tb testenv.TB, bin string, etcd *testenv.Etcd, more ...string) *server {
 	store := testenv.StartVersityGW(tb)
-	addr := testenv.FreeAddr(tb)
+	addr, metrics := testenv.FreeAddr(tb), testenv.FreeAddr(tb)
 	p := testenv.Start(tb, testenv.Command{
 		Name: "redoubt-node", Path: bin, Forbid: testenv.RedoubtForbid,
 		Env: store.Env(),
-		Args: []string{
+		Args: append([]string{
 			"node", "--cluster", "bench", "--shard", "0", "--node-id", "bench-0", "--az", "az-a",
 			"--etcd", strings.Join(etcd.Endpoints(), ","),
 			"--store", store.URL("bench"), "--store-endpoint", store.Endpoint, "--store-path-style",
-			"--region", store.Region, "--listen", addr, "--announce", addr,
-		},
+			"--region", store.Region, "--listen", addr, "--announce", addr, "--metrics-listen", metrics,
+		}, more...),
 	})
-	s := &server{name: redoubtTri, addr: addr, front: p}
+	s := &server{name: redoubtTri, addr: addr, front: p, metrics: "http://" + metrics + "/metrics"}
 	for i := range etcd.Endpoints() {
 		s.rest = append(s.rest, etcd.Process(i))
 	}

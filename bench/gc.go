@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redoubtdb/redoubt/internal/testenv"
+)
+
+// runGC compares the latency of GET with little and with much data in the server.
+func (b *bencher) runGC(ctx context.Context, h *testenv.Program, c config, out io.Writer) error {
+	fmt.Fprintf(out, "\n## Garbage collection\n\nGET of random keys, 8 clients, %g s, while one more client sets 2,000 keys a second; %d rounds.\n\n", b.seconds, b.rounds)
+	fmt.Fprintln(out, "| data | server | GET/s | p50 ms | p99 ms | p99.9 ms | longest ms | collections | their longest pause ms | their share of the processor time |")
+	fmt.Fprintln(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+	return b.withServers(h, func() error {
+		servers := []*server{startRedisPlain(h)}
+		if !c.redisOnly {
+			servers = append(servers, startRedoubtNode(h, c.redoubt, testenv.StartEtcd(h, 1, testenv.EtcdOptions{}), "--head-limit", "1GiB"))
+		}
+		value := []byte(strings.Repeat("v", b.size))
+		set := func(i int) (string, [][]byte) { return "SET", [][]byte{keyName(i), value} }
+		stored := 0
+		for _, keys := range []int{100_000, c.gcKeys} {
+			for _, s := range servers {
+				b.say("garbage collection: %d keys in %s", keys, s.name)
+				if err := pour(ctx, s.addr, keys-stored, func(i int) (string, [][]byte) { return set(i + stored) }); err != nil {
+					return fmt.Errorf("fill %s: %w", s.name, err)
+				}
+				f, err := footprint(ctx, s)
+				if err != nil {
+					return err
+				}
+				for range b.rounds {
+					line, err := b.gcRound(ctx, s, keys, value)
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(out, "| %d keys, %s | %s | %s |\n", keys, gib(f.used), s.name, line)
+				}
+			}
+			stored = keys
+		}
+		return nil
+	})
+}
+
+// gcRound is one measurement; it returns the row from the rate on.
+func (b *bencher) gcRound(ctx context.Context, s *server, keys int, value []byte) (string, error) {
+	before, err := gcStats(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	_, cpu, err := s.cpu()
+	if err != nil {
+		return "", err
+	}
+	wctx, stop := context.WithCancel(ctx)
+	var writes sync.WaitGroup
+	var writeErr error
+	writes.Go(func() {
+		if err := trickle(wctx, s.addr, keys, value); wctx.Err() == nil {
+			writeErr = err
+		}
+	})
+	l := load{addr: s.addr, clients: 8, pipeline: 1, keys: keys, size: b.size, requests: int(b.seconds * 60_000)}
+	got, times, err := l.measure(ctx)
+	stop()
+	writes.Wait()
+	if err := errors.Join(err, writeErr); err != nil {
+		return "", err
+	}
+	after, err := gcStats(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	_, cpuAfter, err := s.cpu()
+	row := fmt.Sprintf("%s | %s | %s | %s | %s", thousands(got.Ops), millis(got.P50), millis(got.P99), millis(times.quantile(0.999)), millis(times.quantile(1)))
+	if after.runs == 0 {
+		return row + " | - | - | -", err
+	}
+	share := (after.cpu - before.cpu) / (cpuAfter - cpu).Seconds()
+	return fmt.Sprintf("%s | %.0f | %.3f | %.1f %%", row, after.runs-before.runs, 1000*after.longest, 100*share), err
+}
+
+// trickle sets random keys, 2,000 a second, until ctx ends, so that there is garbage.
+func trickle(ctx context.Context, addr string, keys int, value []byte) error {
+	const batch, every = 10, 5 * time.Millisecond
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	r := bufio.NewReader(conn)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var out []byte
+	for ctx.Err() == nil {
+		out = out[:0]
+		for range batch {
+			out = appendCommand(out, "SET", keyName(rand.IntN(keys)), value)
+		}
+		if _, err := conn.Write(out); err != nil {
+			return err
+		}
+		for range batch {
+			if a, err := readAnswer(r); err != nil || a.kind != '+' {
+				return fmt.Errorf("SET: %s, %w", a.text, err)
+			}
+		}
+		<-tick.C
+	}
+	return nil
+}
+
+// gcNumbers are of a Go program; all zero for redis-server.
+type gcNumbers struct{ runs, cpu, longest float64 }
+
+func gcStats(ctx context.Context, s *server) (g gcNumbers, err error) {
+	if s.metrics == "" {
+		return g, nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.metrics, nil)
+	if err != nil {
+		return g, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return g, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return g, err
+	}
+	for _, line := range bytes.Split(text, []byte("\n")) {
+		name, value, _ := strings.Cut(string(line), " ")
+		to := map[string]*float64{
+			"go_gc_duration_seconds_count": &g.runs, `go_gc_duration_seconds{quantile="1"}`: &g.longest,
+			"go_cpu_classes_gc_total_cpu_seconds_total": &g.cpu,
+		}[name]
+		if to != nil {
+			if *to, err = strconv.ParseFloat(value, 64); err != nil {
+				return g, err
+			}
+		}
+	}
+	return g, nil
+}
+
+func gib(bytes int64) string { return fmt.Sprintf("%.2f GiB", float64(bytes)/(1<<30)) }
