@@ -219,7 +219,7 @@ func (s *server) replyLimit() int {
 // weigh brings the connection's footprint up to date, but for what its output
 // holds. Only the connection's goroutine calls it.
 func (c *conn) weigh() {
-	n := connMemory + int64(c.rd.Memory()) + c.session.memory()
+	n := connMemory + int64(c.rd.Memory()) + c.session.memory() + c.blockedMemory
 	if c.chunk != nil {
 		n += c.chunk.memory()
 	}

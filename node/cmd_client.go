@@ -27,6 +27,7 @@ func clientRows() []*command.Command {
 			row("kill", "2.4.0", -3, adminAny, clientKill),
 			row("no-evict", "7.0.0", 3, adminAny, clientNoEvict),
 			row("reply", "3.2.0", 3, anywhere, clientReply),
+			row("unblock", "5.0.0", -3, adminAny, clientUnblock),
 			row("help", "5.0.0", 2, command.Loading|command.Stale, func(x *command.Ctx) { x.Help(clientHelp...) }),
 		},
 	}}
@@ -54,6 +55,8 @@ var clientHelp = []string{
 	"    Set client meta attr.",
 	"SETNAME <name>",
 	"    Assign the name <name> to the current connection.",
+	"UNBLOCK <clientid> [TIMEOUT|ERROR]",
+	"    Unblock the specified blocked client.",
 }
 
 const errClientName = "ERR Client names cannot contain spaces, newlines or special characters."
@@ -174,6 +177,9 @@ func (c *conn) describe(now time.Time) string {
 	if c.tx != nil {
 		flags += "x"
 	}
+	if c.blocked != nil {
+		flags += "b"
+	}
 	if c.watchBroken {
 		flags += "d"
 	}
@@ -233,6 +239,33 @@ func clientReply(x *command.Ctx) {
 	default:
 		x.SyntaxError()
 	}
+}
+
+func clientUnblock(x *command.Ctx) {
+	how := byTimeout
+	switch {
+	case len(x.Args) == 3 || len(x.Args) == 4 && command.EqualFold(x.Args[3], "TIMEOUT"):
+	case len(x.Args) == 4 && command.EqualFold(x.Args[3], "ERROR"):
+		how = byClient
+	case len(x.Args) == 4:
+		x.Out.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+		return
+	default:
+		x.Out.Error("ERR unknown subcommand or wrong number of arguments for '" + string(x.Args[1]) + "'. Try CLIENT HELP.")
+		return
+	}
+	id, ok := x.Int(2)
+	if !ok {
+		return
+	}
+	e, unblocked := client(x).srv.engine, int64(0)
+	for w := range e.waits.waiting {
+		if w.client.c.id == id && e.tryEnd(w.client, how) {
+			unblocked = 1
+			break
+		}
+	}
+	x.Out.Int(unblocked)
 }
 
 // killFilter is what CLIENT KILL was asked for; a nil field means any.

@@ -109,7 +109,7 @@ func osName() string {
 func infoClients(w *infoWriter, c *conn) {
 	w.field("connected_clients", c.srv.clients())
 	w.field("maxclients", c.srv.cfg.maxClients.Load())
-	w.field("blocked_clients", 0)
+	w.field("blocked_clients", len(c.srv.engine.waits.waiting))
 	w.field("waiting_for_commit", c.srv.engine.gate.waitingCount())
 }
 

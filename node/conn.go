@@ -53,7 +53,7 @@ type conn struct {
 	rd         *resp.Reader
 	out        *output
 	created    time.Time
-	deadline   bool         // a read deadline is set
+	deadline   bool         // a read deadline may be set
 	bufferSize atomic.Int64 // of the reader, for CLIENT LIST
 	newLimits  atomic.Bool  // CONFIG SET changed the protocol's limits
 	noEvict    atomic.Bool  // CLIENT NO-EVICT ON
@@ -65,6 +65,11 @@ type conn struct {
 	*chunk
 	quit bool // close once the chunk's replies are sent
 	slow bool // the last command may have taken its time
+
+	// blocked is set while the client waits for a key, under the engine's lock; waited
+	// until its goroutine has seen to the end of that.
+	blocked, waited *blockedClient
+	blockedMemory   int64 // what waiting takes
 
 	session
 }
@@ -199,6 +204,11 @@ func (c *conn) runBuffered() error {
 			if next, err = c.execute(next); err != nil {
 				return err
 			}
+			if c.waited != nil {
+				if err = c.awaitServed(next, protocolErr != nil); err != nil {
+					return err
+				}
+			}
 		}
 		if protocolErr != nil && !c.quit {
 			c.w.Error("ERR " + protocolErr.Error())
@@ -262,7 +272,7 @@ func (c *conn) execute(next int) (int, error) {
 			start = c.ends[next-1]
 		}
 		err = c.run(c.args[start:c.ends[next]])
-		more = err == nil && !c.quit && len(c.w.B) < maxChunkReply && e.primary == tenure &&
+		more = err == nil && !c.quit && c.waited == nil && len(c.w.B) < maxChunkReply && e.primary == tenure &&
 			(!c.slow || time.Since(now) < maxHold)
 	}
 	c.lastActive = now

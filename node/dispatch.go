@@ -52,7 +52,7 @@ func (c *conn) run(args [][]byte) error {
 		c.tx.queue(cmd, args, c.srv.cfg.maxQuery.Load())
 		c.w.SimpleString("QUEUED")
 	default:
-		e.invoke(c, cmd, args)
+		e.invokeAlone(c, c.w, cmd, args)
 	}
 	if len(c.w.B) > before && c.w.B[before] == '-' {
 		e.stats.errorReplies++
@@ -61,11 +61,18 @@ func (c *conn) run(args [][]byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
+	served, err := e.serveBlocked()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	c.slow = c.slow || served
 	if c.w.Over {
 		return errOutputLimit
 	}
-	c.silence(before)
-	c.mark(seq)
+	if c.waited == nil { // otherwise the reply is still to come
+		c.silence(before)
+		c.mark(seq)
+	}
 	return nil
 }
 

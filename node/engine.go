@@ -9,6 +9,7 @@ import (
 	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/node/command"
 	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/node/resp"
 	"github.com/redoubtdb/redoubt/wal"
 )
 
@@ -28,6 +29,7 @@ type engine struct {
 	primary  *tenure // set while role is RolePrimary
 	last     *lastWrite
 	watched  watchTable
+	waits    *waitTable
 	ctx      command.Ctx
 	stats    stats
 
@@ -45,7 +47,7 @@ type engine struct {
 func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {
 	e := &engine{
 		table: t, ks: ks, gate: &gate{}, role: RoleLoading,
-		last: newLastWrite(), watched: watchTable{}, activeExpire: true,
+		last: newLastWrite(), watched: watchTable{}, waits: newWaitTable(), activeExpire: true,
 	}
 	e.turns.mu = &e.mu
 	e.stats.started = time.Now()
@@ -61,6 +63,7 @@ func (e *engine) adopt(ks *keyspace.Keyspace, p wal.Position) {
 	e.applied = p
 	e.replayer = command.NewReplayer(e.table, ks, e)
 	e.watched.touchAll()
+	e.unblockAll()
 }
 
 // mode is how commands judge expired keys: only a primary that can log the
@@ -106,12 +109,22 @@ func (e *engine) begin() {
 	e.wait = 0
 }
 
-// invoke runs one command of the unit for c, whose reply goes to c's chunk.
-// Handlers of transactions invoke further commands.
-func (e *engine) invoke(c *conn, cmd *command.Command, args [][]byte) {
+// invokeAlone runs the command that a unit consists of for c, whose reply goes to out. If
+// it is a blocking one it may let c wait instead of answering.
+func (e *engine) invokeAlone(c *conn, out *resp.Writer, cmd *command.Command, args [][]byte) {
+	if cmd.Flags&command.Blocking != 0 {
+		e.ctx.Blocker = c
+		defer func() { e.ctx.Blocker = nil }()
+	}
+	e.invoke(c, out, cmd, args)
+}
+
+// invoke runs one command of the unit for c, whose reply goes to out. Handlers of
+// transactions invoke further commands.
+func (e *engine) invoke(c *conn, out *resp.Writer, cmd *command.Command, args [][]byte) {
 	ctx := &e.ctx
 	outerArgs, outerCmd := ctx.Args, ctx.Cmd
-	ctx.Args, ctx.Cmd, ctx.DB, ctx.Session, ctx.Out = args, cmd, c.db, c, c.w
+	ctx.Args, ctx.Cmd, ctx.DB, ctx.Session, ctx.Out = args, cmd, c.db, c, out
 	cmd.Handler(ctx)
 	ctx.Args, ctx.Cmd = outerArgs, outerCmd
 	if e.unit.Empty() { // otherwise the unit's own entry comes later than all it read
@@ -146,6 +159,7 @@ func (e *engine) finish() (uint64, error) {
 func (e *engine) Touched(db int, key []byte) {
 	e.slots = append(e.slots, e.last.slot(key))
 	e.watched.touch(db, key)
+	e.wake(db, key)
 }
 
 // TouchedDB notes that any key of a database may have changed.
@@ -155,6 +169,9 @@ func (e *engine) TouchedDB(db int) {
 		_, ok := e.ks.DB(db).Lookup(key)
 		return ok
 	})
+	for _, k := range e.waits.keysOf(db) {
+		e.wake(db, []byte(k.key))
+	}
 }
 
 // Event is where keyspace notifications leave; nobody can subscribe yet.
@@ -214,7 +231,9 @@ func (e *engine) apply(entry *wal.Entry) error {
 	}
 	e.applied = entry.Position()
 	e.stats.entriesApplied++
-	return nil
+	e.hold(time.Now())
+	_, err := e.serveBlocked()
+	return err
 }
 
 // position is the place in the log that the data is at.

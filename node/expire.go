@@ -58,6 +58,8 @@ func (e *engine) expireRound(now time.Time) (more bool) {
 		more = more || sample.Stale() > expireStale
 	}
 	// The only error is the term's end, which the role loop is told, too.
-	e.finish()
+	if _, err := e.finish(); err == nil {
+		e.serveBlocked()
+	}
 	return more
 }

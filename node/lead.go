@@ -138,6 +138,7 @@ func (n *Node) demote(p *tenure) (clean bool) {
 	e.appender.Store(nil)
 	e.role = RoleReplica
 	e.applied = tail
+	e.unblockAll()
 	if !clean {
 		n.log.Warn("dropping what was executed and not committed", "executed", p.executed, "committed", tail.Seq)
 		e.role = RoleLoading

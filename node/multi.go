@@ -29,14 +29,7 @@ func (tx *transaction) queue(cmd *command.Command, args [][]byte, memory int64) 
 	for _, a := range args {
 		total += len(a)
 	}
-	// One allocation for all arguments: they alias the connection's buffer.
-	block := make([]byte, 0, total)
-	kept := make([][]byte, len(args))
-	for i, a := range args {
-		block = append(block, a...)
-		kept[i] = block[len(block)-len(a) : len(block) : len(block)]
-	}
-	tx.commands = append(tx.commands, queued{cmd, kept})
+	tx.commands = append(tx.commands, queued{cmd, copyArgs(args)})
 	tx.flags |= cmd.Flags & (command.Write | command.ReadOnly)
 	tx.size += int64(total)
 	tx.memory += queuedMemory + argMemory*int64(len(args)) + int64(total)
@@ -107,6 +100,6 @@ func exec(x *command.Ctx) {
 	x.Out.Array(len(tx.commands))
 	for _, q := range tx.commands {
 		x.Out.Proto = c.proto // HELLO may have changed it
-		e.invoke(c, q.cmd, q.args)
+		e.invoke(c, c.w, q.cmd, q.args)
 	}
 }

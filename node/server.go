@@ -137,6 +137,7 @@ func (s *server) run(c *conn) {
 	}
 	// From here on nobody can evict it, and nobody else need go for it.
 	c.mem.doom()
+	c.stopWaiting(err)
 	c.rd = nil
 	c.out.close()
 	s.mu.Lock()

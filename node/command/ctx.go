@@ -77,6 +77,7 @@ type Ctx struct {
 	Unit *wal.Unit    // where effects go; unused in modes Replica and Replay
 
 	Listener Listener   // may be nil
+	Blocker  Blocker    // lets the client wait; nil where nobody may
 	Rand     *rand.Rand // seeded at first use when nil
 	Stats    *Stats     // may be nil
 

@@ -17,6 +17,10 @@ import (
 //   - chance decides: RANDOMKEY, HRANDFIELD, SRANDMEMBER, SPOP;
 //   - Redis 7.0 has no listpacks for sets, 7.2 and Redoubt do: OBJECT ENCODING;
 //   - Redis's clock has gone on since the sequence began: TTL and its kin;
+//   - Redis 7.0 keeps every list as a quicklist, 7.2 a small one as a listpack;
+//   - Redis answers a null array when a blocking command's time has passed, for which
+//     the subject does not wait: it answers what the command says in a transaction,
+//     which for BLMOVE and BRPOPLPUSH is a null;
 //   - Redis shares the objects of small integers, which shows in REFCOUNT and
 //     IDLETIME, and Redoubt keeps no access times.
 func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
@@ -30,6 +34,9 @@ func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
 	g, err := commandtest.Parse(got)
 	if err != nil {
 		return fmt.Errorf("malformed: %w", err)
+	}
+	if (name == "blmove" || name == "brpoplpush") && w.Null && g.Null {
+		return nil
 	}
 	if w.Type != g.Type {
 		return fmt.Errorf("another type")
@@ -61,6 +68,10 @@ func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
 		return near(w, g, d.elapsed()/1000+1)
 	case "pttl", "pexpiretime":
 		return near(w, g, d.elapsed())
+	case "object|encoding":
+		if w.Text == "quicklist" && g.Text == "listpack" {
+			return nil
+		}
 	case "object|idletime":
 		return near(w, g, math.MaxInt64)
 	case "object|refcount":

@@ -91,6 +91,9 @@ func (db *DB) HashForWrite(key []byte) (*Hash, error) { return forWrite(db, key,
 // SetForWrite is HashForWrite of a set.
 func (db *DB) SetForWrite(key []byte) (*Set, error) { return forWrite(db, key, newSet) }
 
+// ListForWrite is HashForWrite of a list.
+func (db *DB) ListForWrite(key []byte) (*List, error) { return forWrite(db, key, newList) }
+
 // forWrite is HashForWrite for any type.
 func forWrite[T Object](db *DB, key []byte, empty func(home *account) T) (T, error) {
 	if ref, ok := db.Lookup(key); ok {

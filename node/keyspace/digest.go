@@ -120,3 +120,22 @@ func (s *Set) content(d *digester) [digestSize]byte {
 	})
 	return all.digest()
 }
+
+func (l *List) content(d *digester) [digestSize]byte {
+	it := l.Iterate(true)
+	b := d.buf[:0]
+	d.h.Reset()
+	for e, ok := it.Next(); ok; e, ok = it.Next() {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(e)))
+		b = append(b, e...)
+		if len(b) > inlineMax {
+			d.h.Write(b)
+			b = b[:0]
+		}
+	}
+	d.h.Write(b)
+	d.buf = b[:0]
+	var out [digestSize]byte
+	d.h.Sum(out[:0])
+	return out
+}

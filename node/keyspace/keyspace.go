@@ -48,6 +48,7 @@ const (
 	DefaultSetMaxIntsetEntries    = 512
 	DefaultSetMaxListpackEntries  = 128
 	DefaultSetMaxListpackValue    = 64
+	DefaultListMaxListpackSize    = -2
 )
 
 // Config are the settings of a Keyspace, named as in redis.conf.
@@ -62,6 +63,9 @@ type Config struct {
 	SetMaxIntsetEntries   int
 	SetMaxListpackEntries int
 	SetMaxListpackValue   int
+	// ListMaxListpackSize bounds the runs that a list consists of: a number of
+	// elements, or from -1 to -5 a size of 4, 8, 16, 32 or 64 KiB.
+	ListMaxListpackSize int
 	// Databases is fixed once the Keyspace is made.
 	Databases int
 }
@@ -93,6 +97,9 @@ func New(cfg Config) *Keyspace {
 	}
 	if cfg.SetMaxListpackValue == 0 {
 		cfg.SetMaxListpackValue = DefaultSetMaxListpackValue
+	}
+	if cfg.ListMaxListpackSize == 0 {
+		cfg.ListMaxListpackSize = DefaultListMaxListpackSize
 	}
 	ks := &Keyspace{cfg: cfg}
 	ks.detached.cfg = &ks.cfg
@@ -157,3 +164,6 @@ func (ks *Keyspace) NewHash() *Hash { return newHash(&ks.detached) }
 
 // NewSet returns an empty set that is in no database yet; see DB.SetObject.
 func (ks *Keyspace) NewSet() *Set { return newSet(&ks.detached) }
+
+// NewList returns an empty list that is in no database yet; see DB.SetObject.
+func (ks *Keyspace) NewList() *List { return newList(&ks.detached) }

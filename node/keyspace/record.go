@@ -65,6 +65,8 @@ func (h *header) object() Object {
 		return (*Hash)(unsafe.Pointer(h))
 	case TypeSet:
 		return (*Set)(unsafe.Pointer(h))
+	case TypeList:
+		return (*List)(unsafe.Pointer(h))
 	}
 	panic("keyspace: box of unknown type " + h.box().typ.String())
 }

@@ -90,3 +90,10 @@ func (s *Set) redisContent(d *redisDigest) {
 		return true
 	})
 }
+
+func (l *List) redisContent(d *redisDigest) {
+	it := l.Iterate(true)
+	for e, ok := it.Next(); ok; e, ok = it.Next() {
+		d.mix(e)
+	}
+}

@@ -39,6 +39,12 @@ func (r Ref) Set() *Set {
 	return s
 }
 
+// List is the value if it is a list, else nil.
+func (r Ref) List() *List {
+	l, _ := r.Object().(*List)
+	return l
+}
+
 // Object is the value of any type but string, for which it is nil.
 func (r Ref) Object() Object {
 	if r.h == nil || r.h.typ() == TypeString {

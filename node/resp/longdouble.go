@@ -2,6 +2,7 @@ package resp
 
 import (
 	"bytes"
+	"math"
 	"math/big"
 	"strings"
 )
@@ -71,6 +72,23 @@ func (x LongDouble) Add(y LongDouble) (LongDouble, bool) {
 		return LongDouble{}, false
 	}
 	return LongDouble{sum}, true
+}
+
+// CeilTimes returns x*n rounded up to an integer. False: it is above any int64. What
+// is below any int64 is math.MinInt64, as C's conversion has it on x86.
+func (x LongDouble) CeilTimes(n int64) (int64, bool) {
+	f := x.float()
+	if !f.IsInf() {
+		f = newLongDouble().Mul(f, newLongDouble().SetInt64(n))
+	}
+	whole, accuracy := f.Int64() // towards zero
+	switch {
+	case f.Sign() > 0 && f.Cmp(newLongDouble().SetInt64(math.MaxInt64)) > 0:
+		return 0, false
+	case f.Sign() > 0 && accuracy == big.Below && whole < math.MaxInt64:
+		whole++
+	}
+	return whole, true
 }
 
 // Append appends x in the notation of Redis's replies: no exponent, up to 17

@@ -217,3 +217,24 @@ func FuzzParseLongDouble(f *testing.F) {
 		}
 	})
 }
+
+func TestCeilTimes(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int64
+		ok   bool
+	}{
+		{"0", 0, true}, {"1", 1000, true}, {"0.1", 100, true}, {"0.0001", 1, true}, {"1.0001", 1001, true}, {"-1", -1000, true},
+		{"-0.0001", 0, true}, {"-0.001", 0, true}, {"-0.01", -10, true}, {"-1e30", math.MinInt64, true}, {"-inf", math.MinInt64, true},
+		{"9223372036854775", 9223372036854775000, true}, {"9223372036854775.807", math.MaxInt64, true},
+		{"9223372036854775.808", 0, false}, {"1e30", 0, false}, {"inf", 0, false},
+	} {
+		x, ok := ParseLongDouble([]byte(c.text))
+		if !ok {
+			t.Fatal(c.text)
+		}
+		if got, ok := x.CeilTimes(1000); got != c.want || ok != c.ok {
+			t.Errorf("%s: %d, %v; want %d, %v", c.text, got, ok, c.want, c.ok)
+		}
+	}
+}

@@ -5,16 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+
+	entries "github.com/redoubtdb/redoubt/internal/listpack"
 )
 
-// A listpack is a list of strings and integers in one piece of memory:
-//
-//	u32 total bytes, u16 number of elements (65535: unknown), element..., 0xff
-//	element = encoding and data, back length
-//
-// The back length is the size of encoding and data in groups of 7 bits, most
-// significant first, all but the first marked with the high bit: it is read
-// from its end.
+// A listpack is a list of strings and integers in one piece of memory; its layout
+// is in package internal/listpack, which writes elements. Here they are read from
+// bytes that cannot be trusted.
 const (
 	listpackHeader = 6
 	listpackEnd    = 0xff
@@ -63,7 +60,7 @@ func (l *listpack) next(scratch []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w (listpack element %d)", err, l.seen)
 	}
 	var back [5]byte
-	want := appendBackLength(back[:0], size)
+	want := entries.AppendBackLength(back[:0], size)
 	if !bytes.HasPrefix(p[size:], want) {
 		return nil, fmt.Errorf("%w: listpack element %d has a wrong back length", ErrCorrupt, l.seen)
 	}
@@ -132,20 +129,6 @@ func packedInt(p []byte, n int, scratch []byte) ([]byte, int, error) {
 	return strconv.AppendInt(scratch[:0], littleInt(p[1:], n), 10), 1 + n, nil
 }
 
-func appendBackLength(dst []byte, n int) []byte {
-	switch {
-	case n <= 127:
-		return append(dst, byte(n))
-	case n < 16383:
-		return append(dst, byte(n>>7), byte(n&127|128))
-	case n < 2097151:
-		return append(dst, byte(n>>14), byte(n>>7&127|128), byte(n&127|128))
-	case n < 268435455:
-		return append(dst, byte(n>>21), byte(n>>14&127|128), byte(n>>7&127|128), byte(n&127|128))
-	}
-	return append(dst, byte(n>>28), byte(n>>21&127|128), byte(n>>14&127|128), byte(n>>7&127|128), byte(n&127|128))
-}
-
 // listpackBuilder packs elements; the zero value is empty.
 type listpackBuilder struct {
 	b []byte
@@ -158,13 +141,7 @@ func (l *listpackBuilder) reset() {
 }
 
 func (l *listpackBuilder) add(s []byte) {
-	start := len(l.b)
-	if v, ok := canonicalInt(s); ok {
-		l.b = appendPackedInt(l.b, v)
-	} else {
-		l.b = appendPackedString(l.b, s)
-	}
-	l.b = appendBackLength(l.b, len(l.b)-start)
+	l.b = entries.Append(l.b, s)
 	l.n++
 }
 
@@ -174,59 +151,4 @@ func (l *listpackBuilder) bytes() []byte {
 	binary.LittleEndian.PutUint32(l.b, uint32(len(l.b)))
 	binary.LittleEndian.PutUint16(l.b[4:], uint16(min(l.n, unknownCount)))
 	return l.b
-}
-
-func appendPackedInt(dst []byte, v int64) []byte {
-	var le [8]byte
-	binary.LittleEndian.PutUint64(le[:], uint64(v))
-	fits := func(bits uint) bool { return v<<(64-bits)>>(64-bits) == v }
-	switch {
-	case v >= 0 && v < 128:
-		return append(dst, byte(v))
-	case fits(13):
-		return append(dst, 0xc0|byte(v>>8)&0x1f, byte(v))
-	case fits(16):
-		return append(append(dst, 0xf1), le[:2]...)
-	case fits(24):
-		return append(append(dst, 0xf2), le[:3]...)
-	case fits(32):
-		return append(append(dst, 0xf3), le[:4]...)
-	}
-	return append(append(dst, 0xf4), le[:]...)
-}
-
-func appendPackedString(dst, s []byte) []byte {
-	switch n := len(s); {
-	case n < 1<<6:
-		dst = append(dst, 0x80|byte(n))
-	case n < 1<<12:
-		dst = append(dst, 0xe0|byte(n>>8), byte(n))
-	default:
-		dst = append(dst, 0xf0)
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(n))
-	}
-	return append(dst, s...)
-}
-
-// canonicalInt reports whether s is exactly what Redis prints for a signed
-// 64-bit integer.
-func canonicalInt(s []byte) (int64, bool) {
-	if len(s) == 0 || len(s) > len("-9223372036854775808") {
-		return 0, false
-	}
-	digits := s
-	if s[0] == '-' {
-		digits = s[1:]
-	}
-	if len(digits) == 0 || digits[0] == '0' && len(s) > 1 {
-		return 0, false
-	}
-	// Most strings are not numbers; telling so here spares ParseInt's error.
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-	}
-	v, err := strconv.ParseInt(string(s), 10, 64)
-	return v, err == nil
 }

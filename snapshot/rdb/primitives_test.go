@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -287,17 +286,6 @@ func TestListpackRoundTrip(t *testing.T) {
 	}
 }
 
-func TestBackLength(t *testing.T) {
-	for n, want := range map[int]string{
-		1: "\x01", 127: "\x7f", 128: "\x01\x80", 16382: "\x7f\xfe", 16383: "\x00\xff\xff", 2097151: "\x00\xff\xff\xff",
-		268435455: "\x00\xff\xff\xff\xff", math.MaxInt32: "\x07\xff\xff\xff\xff",
-	} {
-		if got := appendBackLength(nil, n); string(got) != want {
-			t.Errorf("%d: %x, want %x", n, got, want)
-		}
-	}
-}
-
 func TestListpackRefuses(t *testing.T) {
 	for name, b := range map[string]string{
 		"no room for a header":    "\x06\x00\x00\x00\x00\x00",
@@ -421,19 +409,4 @@ func TestZipmap(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-}
-
-func TestCanonicalInt(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		v := rapid.Int64().Draw(t, "v")
-		s := strconv.FormatInt(v, 10)
-		if got, ok := canonicalInt([]byte(s)); !ok || got != v {
-			t.Fatalf("%s: %d, %v", s, got, ok)
-		}
-		for _, bad := range []string{"0" + s, " " + s, s + " ", "+" + s, "--" + s} {
-			if got, ok := canonicalInt([]byte(bad)); ok {
-				t.Fatalf("%q: %d", bad, got)
-			}
-		}
-	})
 }

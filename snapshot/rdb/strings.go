@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+
+	entries "github.com/redoubtdb/redoubt/internal/listpack"
 )
 
 const (
@@ -105,6 +107,6 @@ func intEncoding(s []byte) (int64, bool) {
 	if len(s) > maxIntString {
 		return 0, false
 	}
-	v, ok := canonicalInt(s)
+	v, ok := entries.CanonicalInt(s)
 	return v, ok && v == int64(int32(v))
 }

@@ -1,0 +1,71 @@
+package command
+
+import "github.com/redoubtdb/redoubt/node/keyspace"
+
+// blockingPop is BLPOP and BRPOP.
+func blockingPop(c *Ctx, front bool) {
+	last := len(c.Args) - 1
+	until, ok := c.Timeout(last)
+	if !ok {
+		return
+	}
+	keys := c.Args[1:last]
+	for _, key := range keys {
+		l, ok := c.writeList(key)
+		if !ok {
+			return
+		}
+		if l != nil {
+			c.Out.Array(2)
+			c.Out.Bulk(key)
+			it := l.Iterate(front)
+			e, _ := it.Next()
+			c.Out.Bulk(e)
+			c.dropped(key, l, front, 1)
+			return
+		}
+	}
+	if !c.waitForList(until, keys...) {
+		c.Out.NullArray()
+	}
+}
+
+// waitForList lets the client wait until one of keys is a list.
+func (c *Ctx) waitForList(until int64, keys ...[]byte) bool {
+	return c.Block(Wait{Keys: keys, Type: keyspace.TypeList, Until: until})
+}
+
+func cmdBLMove(c *Ctx) {
+	if from, to, ok := c.ends(3); ok {
+		blockingMove(c, from, to, 5)
+	}
+}
+
+func cmdBRPopLPush(c *Ctx) { blockingMove(c, false, true, 3) }
+
+// blockingMove is move, waiting as long as argument timeout says.
+func blockingMove(c *Ctx, from, to bool, timeout int) {
+	until, ok := c.Timeout(timeout)
+	if !ok {
+		return
+	}
+	src, ok := c.writeList(c.Args[1])
+	switch {
+	case !ok:
+	case src != nil:
+		c.move(src, from, to)
+	case !c.waitForList(until, c.Args[1]):
+		c.Out.Null()
+	}
+}
+
+func cmdBLMPop(c *Ctx) {
+	p, ok := c.multiPop(2)
+	if !ok {
+		return
+	}
+	until, ok := c.Timeout(1)
+	if ok && !p.run(c) && !c.waitForList(until, p.keys...) {
+		c.Out.NullArray()
+	}
+}
