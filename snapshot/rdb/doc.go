@@ -40,6 +40,11 @@
 // Values by type:
 //
 //	 0  string                string
+//	 1  list                  length, then elements as strings
+//	10  list, ziplist         string that holds a ziplist   (before 3.2)
+//	14  list, quicklist       length, then strings that hold ziplists (before 7.0)
+//	18  list, quicklist       length, then nodes: length 2 and a string that holds a
+//	                          listpack, or length 1 and a string, the only element
 //	 2  set                   length, then the members as strings
 //	 4  hash                  length, then field and value as strings
 //	 9  hash, zipmap          string that holds a zipmap    (Redis before 2.6)

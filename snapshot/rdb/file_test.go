@@ -55,7 +55,7 @@ func fillRandom(t *rapid.T, ks *keyspace.Keyspace) {
 	for i := range rapid.IntRange(0, 25).Draw(t, "keys") {
 		db := ks.DB(rapid.SampledFrom([]int{0, 0, 3, 15}).Draw(t, "db"))
 		key := append(genString(t, "key"), fmt.Sprint(i)...)
-		switch rapid.IntRange(0, 3).Draw(t, "type") {
+		switch rapid.IntRange(0, 4).Draw(t, "type") {
 		case 0:
 			db.SetObject(key, genSet(t, ks))
 		case 1:
@@ -67,6 +67,15 @@ func fillRandom(t *rapid.T, ks *keyspace.Keyspace) {
 				h.Set(fmt.Appendf(nil, "f%d", j), fmt.Append(nil, j*j))
 			}
 			db.SetObject(key, h)
+		case 2:
+			l := ks.NewList()
+			for range rapid.IntRange(1, 12).Draw(t, "elements") {
+				l.Push(rapid.Bool().Draw(t, "front"), genString(t, "element"))
+			}
+			for j := range rapid.SampledFrom([]int{0, 0, 0, 300, 3000}).Draw(t, "more elements") {
+				l.Push(false, fmt.Append(nil, j*j))
+			}
+			db.SetObject(key, l)
 		default:
 			db.SetString(key, genString(t, "value"))
 		}
@@ -144,6 +153,15 @@ func TestSaveLoadLarge(t *testing.T) {
 	}
 	set.Add(noise[:ioBuffer*2])
 	ks.DB(2).SetObject([]byte("s"), set)
+	l := ks.NewList()
+	for i := range 20000 {
+		l.Push(false, fmt.Appendf(nil, "element:%d", i))
+	}
+	for _, n := range []int{plainFrom / 2, plainFrom - 20, plainFrom, len(noise)} {
+		l.Push(false, noise[:n])
+		l.Push(false, []byte("between"))
+	}
+	ks.DB(2).SetObject([]byte("l"), l)
 	b := save(t, ks)
 	back, _, err := load(b)
 	if err != nil || !sameContent(ks, back) {
@@ -201,6 +219,14 @@ var oldFiles = []struct {
 		"\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\x0b"+rstr("8")+rstr("\x08\x00\x00\x00\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f")),
 		map[string]string{"2.-1": "", "2.256": "", "4.-2147483648": "", "8.9223372036854775807": "@4102444800000"}},
 	{"empty keyspace, checksum off", append(file(10)[:10], 0, 0, 0, 0, 0, 0, 0, 0), map[string]string{}},
+	{"version 2: list", file(2, "\xfe\x00", "\x01"+rstr("l")+"\x03"+rstr("a")+"\xc0\x05"+rstr("")), map[string]string{"l": "[a 5 ]"}},
+	{"version 6: list in a ziplist", file(6, "\xfe\x00", "\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\x0a"+rstr("l")+
+		rstr(zl(14, 2, "\x00\x02ab\x04\x01c"))), map[string]string{"l": "[ab c]@4102444800000"}},
+	{"version 9: quicklist of ziplists", file(9, "\xfe\x00", "\x0e"+rstr("l")+"\x02"+rstr(zl(14, 2, "\x00\x02ab\x04\x01c"))+
+		rstr(zl(10, 1, "\x00\xfe\x07"))), map[string]string{"l": "[ab c 7]"}},
+	{"version 10: quicklist of listpacks and a plain node", file(10, "\xfe\x00", "\x12"+rstr("l")+"\x03"+
+		"\x02"+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\xdf\xff\x02\xff")+"\x01"+rstr("plain")+"\x02"+rstr("\x09\x00\x00\x00\x01\x00\x07\x01\xff")),
+		map[string]string{"l": "[f -1 plain 7]"}},
 	{"version 10: listpack", file(10, "\xfe\x00", "\x10"+rstr("h")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\xdf\xff\x02\xff")),
 		map[string]string{"h.f": "-1"}},
 }
@@ -216,12 +242,24 @@ func contents(ks *keyspace.Keyspace) map[string]string {
 			h.Each(func(f, v []byte) bool { got[string(key)+"."+string(f)] = string(v) + at; return true })
 		} else if s := ref.Set(); s != nil {
 			s.Each(func(m []byte) bool { got[string(key)+"."+string(m)] = at; return true })
+		} else if l := ref.List(); l != nil {
+			got[string(key)] = fmt.Sprintf("%s%s", listed(l), at)
 		} else {
 			got[string(key)] = string(ref.Str()) + at
 		}
 		return true
 	})
 	return got
+}
+
+// listed are the elements of a list.
+func listed(l *keyspace.List) []string {
+	all := []string{}
+	it := l.Iterate(true)
+	for e, ok := it.Next(); ok; e, ok = it.Next() {
+		all = append(all, string(e))
+	}
+	return all
 }
 
 func TestOldFiles(t *testing.T) {
@@ -274,8 +312,11 @@ func TestRefused(t *testing.T) {
 		"version no number":     {[]byte("REDIS00x1\xff"), ErrCorrupt, "version"},
 		"no RDB file":           {[]byte("*1\r\n$4\r\nPING\r\n"), ErrCorrupt, `begin with "REDIS"`},
 		"nothing":               {nil, ErrCorrupt, ""},
-		"list":                  {file(10, "\x12"+rstr("l")), ErrUnsupported, `a list (type 18), which this redoubt does not keep; delete the key`},
-		"list names its key":    {file(10, "\xfe\x02", "\x12"+rstr("l")), ErrUnsupported, `(key "l" in database 2)`},
+		"module":                {file(10, "\x07"+rstr("m")), ErrUnsupported, `a module's value (type 7), which this redoubt does not keep; delete the key`},
+		"type names its key":    {file(10, "\xfe\x02", "\x07"+rstr("m")), ErrUnsupported, `(key "m" in database 2)`},
+		"container":             {file(10, "\x12"+rstr("l")+"\x01\x03"+rstr("e")), ErrCorrupt, "unknown container 3"},
+		"node without listpack": {file(10, "\x12"+rstr("l")+"\x01\x02"+rstr("e")), ErrCorrupt, "bad frame"},
+		"node cut short":        {file(10, "\x12"+rstr("l")+"\x05\x01"+rstr("e")), ErrCorrupt, ""},
 		"member twice":          {file(10, "\x02"+rstr("s")+"\x02"+rstr("1")+"\xc0\x01"), ErrCorrupt, `member "1" is there twice`},
 		"packed member twice":   {file(11, "\x14"+rstr("s")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\x81f\x02\xff")), ErrCorrupt, `member "f" is there twice`},
 		"set larger than file":  {file(10, "\x02"+rstr("s")+"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"), ErrCorrupt, "items promised"},

@@ -145,6 +145,12 @@ func (l *listpackBuilder) add(s []byte) {
 	l.n++
 }
 
+// addAll adds n elements that are entries already.
+func (l *listpackBuilder) addAll(entries []byte, n int) {
+	l.b = append(l.b, entries...)
+	l.n += n
+}
+
 // bytes closes the listpack; it is valid until reset.
 func (l *listpackBuilder) bytes() []byte {
 	l.b = append(l.b, listpackEnd)

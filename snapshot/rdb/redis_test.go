@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,7 +50,13 @@ func fillMixed(ks *keyspace.Keyspace, seed uint64) {
 		db := ks.DB(i)
 		for n := range 250 {
 			key := fmt.Appendf(word(), ":%d", n)
-			switch n % 4 {
+			switch n % 5 {
+			case 4:
+				l := ks.NewList()
+				for range 1 + rng.IntN(6) {
+					l.Push(false, word())
+				}
+				db.SetObject(key, l)
 			case 0:
 				h := ks.NewHash()
 				for range 1 + rng.IntN(6) {
@@ -91,6 +98,12 @@ func fillMixed(ks *keyspace.Keyspace, seed uint64) {
 			}
 			db.SetObject([]byte(name), s)
 		}
+		l := ks.NewList()
+		for range 1500 {
+			l.Push(false, word())
+		}
+		l.Push(true, noise(300_000), noise(plainFrom))
+		db.SetObject([]byte("large list"), l)
 		db.SetString([]byte("large value"), noise(300_000))
 		db.SetString([]byte("compressible"), bytes.Repeat([]byte("compressible "), 10_000))
 		db.SetString([]byte{}, []byte("under the empty key"))
@@ -159,6 +172,13 @@ func compareKey(t *testing.T, c *redis.Client, db int, key string, ref keyspace.
 	}
 	if s := ref.Set(); s != nil {
 		compareSet(t, c, db, key, s)
+		return
+	}
+	if l := ref.List(); l != nil {
+		got, err := c.LRange(ctx, key, 0, -1).Result()
+		if err != nil || !slices.Equal(got, listed(l)) {
+			t.Errorf("database %d key %.50q: %.200q, ours %.200q (%v)", db, key, got, listed(l), err)
+		}
 		return
 	}
 	h := ref.Hash()
@@ -236,6 +256,8 @@ func TestLoadReadsWhatRedisSaved(t *testing.T) {
 		"all listpacks":  {"--hash-max-listpack-entries", "1000000", "--hash-max-listpack-value", "1000000"},
 		"all hashtables": {"--hash-max-listpack-entries", "0", "--set-max-intset-entries", "0"},
 		"long intsets":   {"--set-max-intset-entries", "1000000"},
+		"small nodes":    {"--list-max-listpack-size", "2"},
+		"compressed":     {"--list-max-listpack-size", "-1", "--list-compress-depth", "1"},
 		"LFU":            {"--maxmemory-policy", "allkeys-lfu"},
 		"LRU":            {"--maxmemory-policy", "allkeys-lru", "--maxmemory", "1gb"},
 	} {
@@ -288,6 +310,12 @@ func store(t *testing.T, c *redis.Client, ks *keyspace.Keyspace) {
 				args := []any{"SADD", key}
 				s.Each(func(m []byte) bool { args = append(args, bytes.Clone(m)); return true })
 				pipe.Do(ctx, args...)
+			} else if l := ref.List(); l != nil {
+				args := []any{"RPUSH", key}
+				for _, e := range listed(l) {
+					args = append(args, e)
+				}
+				pipe.Do(ctx, args...)
 			} else {
 				pipe.Set(ctx, string(key), ref.Str(), 0)
 			}
@@ -323,7 +351,6 @@ func TestOtherTypesOfRedisAreRefused(t *testing.T) {
 	c := redisOn(t, nil)
 	ctx := context.Background()
 	for kind, cmd := range map[string][]any{
-		"a list":          {"RPUSH", "the-key", "a", "b"},
 		"a sorted set":    {"ZADD", "the-key", "1", "a"},
 		"a stream":        {"XADD", "the-key", "*", "f", "v"},
 		"Redis functions": {"FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"},

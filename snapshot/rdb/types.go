@@ -8,27 +8,35 @@ import (
 
 // Value types of the format that Redoubt keeps.
 const (
-	typeString       = 0
-	typeSet          = 2
-	typeHash         = 4
-	typeHashZipmap   = 9
-	typeSetIntset    = 11
-	typeHashZiplist  = 13
-	typeHashListpack = 16
-	typeSetListpack  = 20
+	typeString         = 0
+	typeSet            = 2
+	typeHash           = 4
+	typeHashZipmap     = 9
+	typeSetIntset      = 11
+	typeHashZiplist    = 13
+	typeHashListpack   = 16
+	typeSetListpack    = 20
+	typeList           = 1
+	typeListZiplist    = 10
+	typeListQuicklist  = 14
+	typeListQuicklist2 = 18
 )
 
 // valueReaders read the value of d.key and put it into d.db. Each data type has
 // its reader and its writer in a file of its own.
 var valueReaders = map[byte]func(d *decoder, typ byte) error{
-	typeString:       (*decoder).string,
-	typeSet:          (*decoder).set,
-	typeSetIntset:    (*decoder).intset,
-	typeSetListpack:  (*decoder).packedSet,
-	typeHash:         (*decoder).hash,
-	typeHashZipmap:   (*decoder).packedHash,
-	typeHashZiplist:  (*decoder).packedHash,
-	typeHashListpack: (*decoder).packedHash,
+	typeString:         (*decoder).string,
+	typeSet:            (*decoder).set,
+	typeSetIntset:      (*decoder).intset,
+	typeSetListpack:    (*decoder).packedSet,
+	typeHash:           (*decoder).hash,
+	typeHashZipmap:     (*decoder).packedHash,
+	typeHashZiplist:    (*decoder).packedHash,
+	typeHashListpack:   (*decoder).packedHash,
+	typeList:           (*decoder).list,
+	typeListZiplist:    (*decoder).packedList,
+	typeListQuicklist:  (*decoder).quicklist,
+	typeListQuicklist2: (*decoder).quicklist,
 }
 
 // valueWriters write key and value of a record of their type.
@@ -36,11 +44,11 @@ var valueWriters = map[keyspace.Type]func(e *encoder, key []byte, ref keyspace.R
 	keyspace.TypeString: (*encoder).string,
 	keyspace.TypeSet:    (*encoder).set,
 	keyspace.TypeHash:   (*encoder).hash,
+	keyspace.TypeList:   (*encoder).listValue,
 }
 
 // What the types are called that are refused.
 var otherTypes = map[byte]string{
-	1: "a list", 10: "a list", 14: "a list", 18: "a list",
 	3: "a sorted set", 5: "a sorted set", 12: "a sorted set", 17: "a sorted set",
 	15: "a stream", 19: "a stream", 21: "a stream",
 	6: "a module's value", 7: "a module's value",
