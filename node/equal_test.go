@@ -201,6 +201,18 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config get set-max-intset-entries
 			config set set-max-intset-entries 512
 			del s
+			config set list-max-listpack-size 2
+			rpush l a b c
+			config get list-max-listpack-size
+			config set list-max-ziplist-size -3
+			config get list-max-*-size
+			config set list-max-listpack-size x
+			config set list-max-listpack-size -2
+			config set list-compress-depth -1
+			config set list-compress-depth 1
+			config get list-compress-depth
+			config set list-compress-depth 0
+			del l
 			config get databases
 			config set databases 3
 			config get nosuch*

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type settings struct {
 	maxBulk      atomic.Int64 // bytes
 	maxQuery     atomic.Int64 // bytes
 	maxMemory    atomic.Int64 // maxmemory-clients: bytes, or if negative percent of memory
+	listCompress atomic.Int64 // list-compress-depth
 	password     atomic.Pointer[[32]byte]
 	normal       atomic.Pointer[outputLimit]
 
@@ -171,11 +173,16 @@ func parseMemory(v string) (int64, error) {
 // limitParam is a limit of the keyspace's encodings; aliases are the names it
 // had before Redis 7.
 func limitParam(name string, at func(*keyspace.Config) *int) parameter {
+	return limitParamFrom(0, name, at)
+}
+
+// limitParamFrom is limitParam of a limit that may be as low as lo.
+func limitParamFrom(lo int64, name string, at func(*keyspace.Config) *int) parameter {
 	return parameter{
 		name: name,
 		get:  func(e *engine, _ *settings) string { return strconv.Itoa(*at(e.ks.Config())) },
 		set: func(e *engine, _ *settings, v string) error {
-			n, err := parseRange(v, 0, 1<<31-1)
+			n, err := parseRange(v, lo, math.MaxInt32)
 			if err == nil {
 				*at(e.ks.Config()) = int(n)
 			}
@@ -201,6 +208,11 @@ var parameters = []parameter{
 	limitParam("hash-max-listpack-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
 	limitParam("hash-max-ziplist-entries", func(c *keyspace.Config) *int { return &c.HashMaxListpackEntries }),
 	limitParam("hash-max-ziplist-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
+	// Redis compresses the inner nodes of lists from this depth on. Here it is only kept:
+	// nodes are never compressed.
+	intParam("list-compress-depth", 0, math.MaxInt32, func(s *settings) *atomic.Int64 { return &s.listCompress }),
+	limitParamFrom(math.MinInt32, "list-max-listpack-size", func(c *keyspace.Config) *int { return &c.ListMaxListpackSize }),
+	limitParamFrom(math.MinInt32, "list-max-ziplist-size", func(c *keyspace.Config) *int { return &c.ListMaxListpackSize }),
 	{name: "maxclients", get: maxClientsParam.get, set: setMaxClients},
 	{name: "maxmemory-clients", get: getMaxMemory, set: setMaxMemory},
 	fixedParam("port", func(s *settings) string { return strconv.Itoa(s.port) }),
