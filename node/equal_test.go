@@ -205,7 +205,7 @@ func TestConversationsEqualRedis(t *testing.T) {
 			rpush l a b c
 			config get list-max-listpack-size
 			config set list-max-ziplist-size -3
-			config get list-max-*-size
+			config get list-max-listpack-size
 			config set list-max-listpack-size x
 			config set list-max-listpack-size -2
 			config set list-compress-depth -1

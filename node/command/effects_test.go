@@ -116,6 +116,33 @@ func TestEffects(t *testing.T) {
 		{"SADD s a b", "SDIFFSTORE d s none", "SDIFFSTORE d s none"},
 		{"SADD s a b", "SDIFFSTORE d s s", ""},
 
+		{"", "LPUSH l a b", "LPUSH l a b"},
+		{"", "RPUSHX l a", ""},
+		{"RPUSH l a", "RPUSHX l b", "RPUSHX l b"},
+		{"RPUSH l a b c", "LPOP l", "LPOP l"},
+		{"RPUSH l a b c", "RPOP l 2", "RPOP l 2"},
+		{"RPUSH l a b c", "RPOP l 9", "RPOP l 3"},
+		{"RPUSH l a b c", "LPOP l 0", ""},
+		{"", "LPOP l", ""},
+		{"RPUSH l a b c", "LSET l -1 x", "LSET l -1 x"},
+		{"RPUSH l a", "LSET l 5 x", ""},
+		{"RPUSH l a", "LINSERT l before a x", "LINSERT l before a x"},
+		{"RPUSH l a", "LINSERT l after b x", ""},
+		{"RPUSH l a b a", "LREM l 1 a", "LREM l 1 a"},
+		{"RPUSH l a", "LREM l 1 b", ""},
+		{"RPUSH l a b c", "LTRIM l 1 -1", "LTRIM l 1 -1"},
+		{"RPUSH l a b c", "LTRIM l 0 -1", ""},
+		{"RPUSH l a b", "LMOVE l m left right", "LMOVE l m LEFT RIGHT"},
+		{"RPUSH l a b", "RPOPLPUSH l l", "LMOVE l l RIGHT LEFT"},
+		{"RPUSH l a b", "LMPOP 2 k l RIGHT COUNT 5", "RPOP l 2"},
+		{"RPUSH l a b", "LMPOP 1 l LEFT", "LPOP l"},
+		{"RPUSH l a b", "BLPOP k l 0", "LPOP l"},
+		{"RPUSH l a b", "BRPOP k l 0", "RPOP l"},
+		{"RPUSH l a b", "BLMOVE l m RIGHT LEFT 0", "LMOVE l m RIGHT LEFT"},
+		{"RPUSH l a b", "BRPOPLPUSH l m 0", "LMOVE l m RIGHT LEFT"},
+		{"RPUSH l a b", "BLMPOP 0 1 l LEFT COUNT 2", "LPOP l 2"},
+		{"", "BLPOP k l 0", ""},
+
 		{"MSET a 1 b 2", "DEL a x b a", "DEL a b"},
 		{"SET a 1", "UNLINK a", "DEL a"},
 		{"", "DEL a", ""},
@@ -163,6 +190,8 @@ func TestEffects(t *testing.T) {
 		{"SET a 1 PXAT " + past, "SUNIONSTORE d a", "DEL a"},
 		{"SET a 1 PXAT " + past, "SUNIONSTORE a none", "DEL a"},
 		{"SET a 1 PXAT " + past, "EXPIRE a 100", "DEL a"},
+		{"SET a 1 PXAT " + past, "RPUSH a x", "DEL a; RPUSH a x"},
+		{"SET a 1 PXAT " + past, "BLPOP a 0", "DEL a"},
 		{"SET a 1 PXAT " + past, "OBJECT ENCODING a", "DEL a"},
 		{"SET a 1 PXAT " + past, "LCS a a", "DEL a"},
 		{"SET a 1 PXAT " + past, "KEYS *", ""},
@@ -303,7 +332,7 @@ func (r *recorder) Event(command.EventClass, string, int, []byte) {}
 func TestNoAllocations(t *testing.T) {
 	s := newSubject(t, 1, testNow, 2)
 	s.ctx.Listener, s.ctx.Rand = nil, nil
-	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100", "SADD i 1 2 3", "SADD w a b c"} {
+	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100", "SADD i 1 2 3", "SADD w a b c", "RPUSH l a 1 c a"} {
 		s.do(raw(strings.Fields(setup)...))
 	}
 	for _, r := range []string{
@@ -311,6 +340,7 @@ func TestNoAllocations(t *testing.T) {
 		"HGET h f", "HSET h f other", "HMGET h f g x", "HINCRBY h n 1", "EXISTS k n x", "TTL e", "EXPIRE e 100", "DEL x", "GETEX e PX 1000",
 		"SISMEMBER i 2", "SISMEMBER w b", "SMISMEMBER w a x", "SADD i 2", "SADD w b", "SREM w x", "SCARD w",
 		"MGET k n", "STRLEN k", "GETRANGE k 0 2", "MSET k a n 1", "SETEX e 100 v", "TYPE k", "SETBIT k 5 1", "GETBIT k 5", "BITCOUNT k", "BITPOS k 1",
+		"LLEN l", "LINDEX l 1", "LRANGE l 0 -1", "LSET l 1 2", "LPUSHX nolist a", "LPOP nolist",
 	} {
 		args := raw(strings.Fields(r)...)
 		s.do(args)

@@ -115,6 +115,8 @@ func weigh(h *header) int64 {
 		return int64(allocSize(int(unsafe.Sizeof(*o)))+allocSize(cap(o.key))+allocSize(cap(o.packed))) + weighFields(o.fields)
 	case *Set:
 		return int64(allocSize(int(unsafe.Sizeof(*o)))+allocSize(cap(o.key))+allocSize(cap(o.packed))) + weighFields(o.members)
+	case *List:
+		return weighList(o)
 	}
 	panic("weigh: unknown type")
 }

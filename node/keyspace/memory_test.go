@@ -61,6 +61,25 @@ func TestMemoryUsedIsTheHeap(t *testing.T) {
 			}
 			s.Add(fmt.Append(nil, rng.Int64()>>rng.IntN(60)))
 		},
+		"lists": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			l, err := db.ListForWrite(fmt.Append(nil, i%2000))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			l.Push(i%3 == 0, make([]byte, rng.IntN(70)))
+		},
+		"long lists": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			l, err := db.ListForWrite(fmt.Append(nil, i%3))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			l.Push(i%2 == 0, make([]byte, rng.IntN(400)), key)
+			if i%5 == 0 {
+				l.Drop(true, 1)
+			}
+		},
 		"deleted": func(db *DB, rng *rand.Rand, key []byte, i int) {
 			db.SetString(key, make([]byte, 100))
 			if i%4 != 0 {

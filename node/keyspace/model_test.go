@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -16,6 +17,7 @@ type modelValue struct {
 	str  string
 	hash map[string]string
 	set  map[string]bool
+	list []string
 	at   int64
 }
 
@@ -48,6 +50,13 @@ func (v modelValue) object(ks *Keyspace) Object {
 		}
 		return s
 	}
+	if v.typ == TypeList {
+		l := ks.NewList()
+		for _, e := range v.list {
+			l.Push(false, []byte(e))
+		}
+		return l
+	}
 	h := ks.NewHash()
 	for f, fv := range v.hash {
 		h.Set([]byte(f), []byte(fv))
@@ -77,6 +86,10 @@ func (m model) check(t failer, ks *Keyspace) {
 			}
 			if v.typ == TypeSet {
 				checkSet(t, ref.Set(), v.set)
+				continue
+			}
+			if v.typ == TypeList {
+				compareList(t, ref.List(), v.list)
 				continue
 			}
 			checkHash(t, ref.Hash(), v.hash)
@@ -171,6 +184,7 @@ func TestKeyspaceAgainstModel(t *testing.T) {
 			"setadd":  s.setAdd,
 			"setdel":  s.setRemove,
 			"setpop":  s.setPop,
+			"push":    s.push,
 			"digest":  s.digest,
 		})
 	})
@@ -272,6 +286,7 @@ func (s *machine) delete(t *rapid.T) {
 
 func (v modelValue) clone() modelValue {
 	v.hash, v.set = maps.Clone(v.hash), maps.Clone(v.set)
+	v.list = slices.Clone(v.list)
 	return v
 }
 
@@ -385,6 +400,42 @@ func (s *machine) hashDel(t *rapid.T) {
 	if len(old.hash) == 0 {
 		delete(m, string(k))
 		h.Set([]byte("late"), []byte("write")) // must not touch the database any more
+	}
+}
+
+// push adds to a list, or takes from it.
+func (s *machine) push(t *rapid.T) {
+	db, m, _ := s.db(t)
+	k := genKey.Draw(t, "key")
+	old, ok := m[string(k)]
+	l, err := db.ListForWrite(k)
+	if ok && old.typ != TypeList {
+		if !errors.Is(err, ErrWrongType) {
+			t.Fatalf("list of another type: %v", err)
+		}
+		return
+	}
+	if !ok {
+		old = modelValue{typ: TypeList, at: NoExpire}
+	}
+	if n := rapid.IntRange(-5, 5).Draw(t, "n"); n < 0 {
+		n = min(-n, len(old.list))
+		l.Drop(true, n)
+		old.list = old.list[n:]
+	} else {
+		for range n {
+			e := genVal.Draw(t, "element")
+			l.Push(false, e)
+			old.list = append(old.list, string(e))
+		}
+	}
+	m[string(k)] = old
+	if db.DeleteIfEmpty(k) != (len(old.list) == 0) {
+		t.Fatalf("list of %d elements", len(old.list))
+	}
+	if len(old.list) == 0 {
+		delete(m, string(k))
+		l.Push(true, []byte("late")) // must not touch the database any more
 	}
 }
 
