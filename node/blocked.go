@@ -69,10 +69,7 @@ func (c *conn) Block(w command.Wait) {
 	}
 	b := &blockedClient{c: c, cmd: e.ctx.Cmd, args: copyArgs(w.Args), tenure: e.primary}
 	b.waiter = waiter{typ: w.Type, anyChange: w.AnyChange, client: b}
-	memory := queuedMemory + argMemory*int64(len(b.args))
-	for _, a := range b.args {
-		memory += int64(len(a))
-	}
+	memory := queuedMemory + argsMemory(b.args)
 	for _, k := range w.Keys {
 		b.keys = append(b.keys, watchKey{c.db, string(k)})
 		memory += watchedMemory + int64(len(k))
@@ -102,6 +99,15 @@ func copyArgs(args [][]byte) [][]byte {
 		kept[i] = block[len(block)-len(a) : len(block) : len(block)]
 	}
 	return kept
+}
+
+// argsMemory is what copied arguments take.
+func argsMemory(args [][]byte) int64 {
+	memory := argMemory * int64(len(args))
+	for _, a := range args {
+		memory += int64(len(a))
+	}
+	return memory
 }
 
 // wake hears that a key has changed.
@@ -259,7 +265,9 @@ func (c *conn) keepRest(next int) {
 	if next > 0 {
 		start = c.ends[next-1]
 	}
-	copy(c.args[start:], copyArgs(c.args[start:]))
+	rest := copyArgs(c.args[start:])
+	copy(c.args[start:], rest)
+	c.blockedMemory += argsMemory(rest)
 }
 
 // readAhead reads once. Behind bytes that are no commands nothing is of interest but

@@ -13,6 +13,8 @@ import (
 
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/internal/testenv"
+	"github.com/redoubtdb/redoubt/node/command"
+	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/wal"
 )
 
@@ -347,5 +349,112 @@ func TestManyBlockedClients(t *testing.T) {
 	}
 	if len(seen) != clients*each {
 		t.Errorf("%d elements were served, want %d", len(seen), clients*each)
+	}
+}
+
+// waitList is a blocking command that only reads, as XREAD is: it answers the length of
+// a list as soon as there is one, or with ANY tells also that the key became another.
+func waitList(x *command.Ctx) {
+	until, ok := x.TimeoutMillis(2)
+	if !ok {
+		return
+	}
+	ref, found := x.LookupRead(x.Args[1])
+	anyChange := len(x.Args) > 3
+	switch {
+	case found && ref.List() != nil:
+		x.Out.Int(int64(ref.List().Len()))
+	case found && anyChange:
+		x.WrongType()
+	case !x.Block(command.Wait{Keys: x.Args[1:2], Type: keyspace.TypeList, Until: until, AnyChange: anyChange,
+		Args: append(x.Args[:3:3], []byte("AGAIN"))}):
+		x.Out.NullArray()
+	}
+}
+
+// knowWaitList gives a node a table with waitList.
+func knowWaitList(n *Node) {
+	row := &command.Command{Name: "waitlist", Group: "list", Since: "1.0.0", Arity: -3, Flags: command.ReadOnly | command.Blocking,
+		KeySpecs: []command.KeySpec{command.Key(1, command.KeyRO)}, Handler: waitList}
+	table := command.NewTable(command.Data(), connectionRows(), clientRows(), infoRows(), transactionRows(), []*command.Command{row})
+	n.engine.mu.Lock()
+	defer n.engine.mu.Unlock()
+	n.engine.table = table
+}
+
+// Readers wait on replicas, too, are served from what is committed, and wait on when
+// the replica becomes the primary. A primary that becomes a replica unblocks them.
+func TestReadersWaitOnReplicas(t *testing.T) {
+	store := testStore(t)
+	first := startNode(t, func(c *Config) { c.Store = store })
+	cfg := first.cfg
+	cfg.NodeID, cfg.AZ, cfg.Metrics = "n2", "b", nil
+	second := runNode(t, cfg)
+	knowWaitList(first)
+	knowWaitList(second)
+	waitRole(t, second, RoleReplica)
+	w, onPrimary, a, b := talk(t, first), talk(t, first), talk(t, second), talk(t, second)
+	for _, c := range []*talker{a, b} {
+		if got := c.ask("WAITLIST k 0"); got != "-"+string(errReplicaRead) {
+			t.Errorf("without READONLY: %s", got)
+		}
+		c.ask("READONLY")
+	}
+	a.block(second, "WAITLIST k 0")
+	b.block(second, "WAITLIST l 0")
+	onPrimary.block(first, "WAITLIST l 0")
+	w.ask("RPUSH k x y")
+	if got := a.reply(); got != ":2" {
+		t.Errorf("served on the replica: %s", got)
+	}
+	if got := a.get("WAITLIST nokey 10"); got != "*-1" {
+		t.Errorf("timed out on the replica: %s", got)
+	}
+	testenv.Eventually(t, 10*time.Second, "the replica to be known", func(context.Context) error {
+		if len(first.replicas()) == 0 {
+			return errors.New("no replica")
+		}
+		return nil
+	})
+	if err := first.shard.RequestHandover(t.Context(), etcdfence.Handover{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := onPrimary.line(); got != "-"+errUnblockedByRole {
+		t.Errorf("on the primary that was: %s", got)
+	}
+	waitRole(t, second, RolePrimary)
+	a.ask("RPUSH l x")
+	if got := b.reply(); got != ":1" {
+		t.Errorf("on the primary that is: %s", got)
+	}
+}
+
+// A command may ask to hear of any change of its keys, and to be run again with other
+// arguments.
+func TestAnyChangeWakes(t *testing.T) {
+	n := startNode(t, nil)
+	knowWaitList(n)
+	w, c, d := talk(t, n), talk(t, n), talk(t, n)
+	d.block(n, "WAITLIST k 0")
+	c.block(n, "WAITLIST k 0 ANY")
+	w.ask("SET other v")
+	w.ask("MULTI")
+	w.ask("SET k v")
+	w.ask("DEL k")
+	w.send("EXEC") // at its end k is as it was, and c waits on
+	w.reply()
+	w.ask("SET k v")
+	if got := c.reply(); !strings.HasPrefix(got, "-WRONGTYPE") {
+		t.Errorf("told %s", got)
+	}
+	n.engine.mu.Lock()
+	if b := d.conn(n).blocked; b == nil || string(b.args[3]) != "AGAIN" {
+		t.Errorf("it is run again with %q", b.args)
+	}
+	n.engine.mu.Unlock()
+	w.ask("DEL k")
+	w.ask("RPUSH k x")
+	if got := d.reply(); got != ":1" {
+		t.Errorf("served %s", got)
 	}
 }

@@ -231,6 +231,9 @@ func (e *engine) apply(entry *wal.Entry) error {
 	}
 	e.applied = entry.Position()
 	e.stats.entriesApplied++
+	if len(e.waits.ready) == 0 {
+		return nil
+	}
 	e.hold(time.Now())
 	_, err := e.serveBlocked()
 	return err
