@@ -196,3 +196,43 @@ func BenchmarkRandomKey(b *testing.B) {
 		db.RandomKey(rng)
 	}
 }
+
+func BenchmarkList(b *testing.B) {
+	element := []byte("an element of 24 bytes..")
+	fill := func(n int) *List {
+		l := New(Config{}).NewList()
+		for range n {
+			l.Push(false, element)
+		}
+		return l
+	}
+	b.Run("push", func(b *testing.B) {
+		l := fill(0)
+		for i := range b.N {
+			l.Push(i&1 == 0, element)
+		}
+	})
+	b.Run("queue", func(b *testing.B) {
+		l := fill(10_000)
+		for b.Loop() {
+			l.Push(false, element)
+			l.Drop(true, 1)
+		}
+	})
+	b.Run("index in 1M", func(b *testing.B) {
+		l := fill(1_000_000)
+		for i := 0; b.Loop(); i++ {
+			it := l.From(i * 7919 % 1_000_000)
+			it.Next()
+		}
+	})
+	b.Run("range of 100", func(b *testing.B) {
+		l := fill(10_000)
+		for b.Loop() {
+			it := l.From(5000)
+			for range 100 {
+				it.Next()
+			}
+		}
+	})
+}
