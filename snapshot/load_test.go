@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -159,7 +161,9 @@ func TestNewerSnapshotsAreRefused(t *testing.T) {
 		"manifest format": func(w *world) {
 			w.change("snapshots/s/manifest.json", func([]byte) []byte { return []byte(`{"format": 2, "shards": "another layout"}`) })
 		},
-		"engine": func(w *world) { w.change("snapshots/s/manifest.json", replace(`"engine": 1`, `"engine": 2`)) },
+		"engine": func(w *world) {
+			w.change("snapshots/s/manifest.json", replace(fmt.Sprintf(`"engine": %d`, Engine), fmt.Sprintf(`"engine": %d`, Engine+1)))
+		},
 		"RDB version": func(w *world) {
 			w.change("snapshots/s/0000.rdb", replace("REDIS0010", "REDIS0013"))
 		},
@@ -183,7 +187,7 @@ func TestNewerSnapshotsAreRefused(t *testing.T) {
 
 // The engine is also in the file, and an entry's kind may be newer.
 func TestNewerEngineInFileAndLog(t *testing.T) {
-	if err := checkAux(map[string]string{auxEngine: "2", auxPosition: Position{}.String()}, Position{}); !errors.Is(err, ErrNewerFormat) {
+	if err := checkAux(map[string]string{auxEngine: strconv.Itoa(Engine + 1), auxPosition: Position{}.String()}, Position{}); !errors.Is(err, ErrNewerFormat) {
 		t.Error(err)
 	}
 	if err := checkAux(map[string]string{auxPosition: Position{}.String()}, Position{}); !isDamage(err) {
@@ -208,10 +212,10 @@ func TestUnsupportedContent(t *testing.T) {
 	}
 	w.change("snapshots/s/0000.rdb", func(b []byte) []byte {
 		at := bytes.LastIndex(b, []byte("\x00\x01k\x01v"))
-		b[at] = 18
+		b[at] = 22
 		return b
 	})
-	if l := w.mustLoad(); l.Snapshot.Name != "before" || !strings.Contains(l.Refused[0].Error(), "a list (type 18)") {
+	if l := w.mustLoad(); l.Snapshot.Name != "before" || !strings.Contains(l.Refused[0].Error(), "a hash with expiring fields (type 22)") {
 		t.Errorf("%+v", l)
 	}
 }

@@ -19,7 +19,10 @@ const (
 	ManifestFormat = 1
 	// Engine is the version of what effects and values mean. A snapshot of a newer
 	// one is refused: it may hold what this program would misread.
-	Engine = 1
+	//
+	//	1  strings and hashes
+	//	2  lists, sets, sorted sets, streams
+	Engine = 2
 
 	// maxManifest bounds a manifest in bytes: 10,000 shards take about 6 MB.
 	maxManifest = 16 << 20
