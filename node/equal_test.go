@@ -213,6 +213,15 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config get list-compress-depth
 			config set list-compress-depth 0
 			del l
+			config set zset-max-ziplist-entries 1
+			zadd z 1 a 2 b
+			object encoding z
+			config get zset-max-listpack-entries
+			config set zset-max-listpack-entries 128 zset-max-listpack-value 3
+			zadd z2 1 long
+			object encoding z2
+			config set zset-max-listpack-value 64
+			del z z2
 			config get databases
 			config set databases 3
 			config get nosuch*

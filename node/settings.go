@@ -234,6 +234,10 @@ var parameters = []parameter{
 	limitParam("set-max-listpack-value", func(c *keyspace.Config) *int { return &c.SetMaxListpackValue }),
 	intParam("tcp-keepalive", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.tcpKeepAlive }),
 	intParam("timeout", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.timeout }),
+	limitParam("zset-max-listpack-entries", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackEntries }),
+	limitParam("zset-max-listpack-value", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackValue }),
+	limitParam("zset-max-ziplist-entries", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackEntries }),
+	limitParam("zset-max-ziplist-value", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackValue }),
 }
 
 func getOutputLimit(_ *engine, s *settings) string {

@@ -29,6 +29,8 @@ const (
 func TestEqualsRedis(t *testing.T) {
 	redis := testenv.StartRedis(t, "--hash-max-listpack-entries", strconv.Itoa(limits.HashMaxListpackEntries),
 		"--set-max-intset-entries", strconv.Itoa(limits.SetMaxIntsetEntries),
+		"--zset-max-listpack-entries", strconv.Itoa(limits.ZSetMaxListpackEntries),
+		"--zset-max-listpack-value", strconv.Itoa(limits.ZSetMaxListpackValue),
 		"--notify-keyspace-events", "EAm")
 	successes, keys := map[string]int{}, 0
 	for seed := range uint64(sequences) {
@@ -205,6 +207,7 @@ func (d *driver) rounds() {
 	d.round(1, 1, append([]string{"SCAN", "0"}, options...))
 	d.round(2, 2, append([]string{"HSCAN", d.gen.hkey(), "0"}, d.gen.scanOptions(count, false)...))
 	d.round(2, 1, append([]string{"SSCAN", d.gen.setKey(), "0"}, d.gen.scanOptions(count, false)...))
+	d.round(2, 2, append([]string{"ZSCAN", d.gen.zkey(), "0"}, d.gen.scanOptions(count, false)...))
 }
 
 // round runs a command of the SCAN family from cursor 0, which is argument at, back

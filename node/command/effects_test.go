@@ -143,6 +143,40 @@ func TestEffects(t *testing.T) {
 		{"RPUSH l a b", "BLMPOP 0 1 l LEFT COUNT 2", "LPOP l 2"},
 		{"", "BLPOP k l 0", ""},
 
+		{"", "ZADD z 1 a 2 b", "ZADD z 1 a 2 b"},
+		{"", "ZADD z 1 a 2 a 2 a", "ZADD z 1 a 2 a"},
+		{"ZADD z 1 a 2 b", "ZADD z 1 a 3 b 4 c", "ZADD z 3 b 4 c"},
+		{"ZADD z 1 a 2 b", "ZADD z 1 a", ""},
+		{"ZADD z 1 a 2 b", "ZADD z NX 5 a 6 c", "ZADD z 6 c"},
+		{"ZADD z 1 a 2 b", "ZADD z XX CH 5 a 6 c", "ZADD z 5 a"},
+		{"ZADD z 1 a 2 b", "ZADD z GT 5 a 1 b 1 c", "ZADD z 5 a 1 c"},
+		{"ZADD z 1 a 2 b", "ZADD z LT 5 a 1 b", "ZADD z 1 b"},
+		{"ZADD z 1 a", "ZADD z INCR 0.1 a", "ZADD z 1.1000000000000001 a"},
+		{"ZADD z 1 a", "ZADD z INCR 0 a", ""},
+		{"ZADD z 1 a", "ZADD z INCR GT -1 a", ""},
+		{"ZADD z inf a", "ZINCRBY z -inf a", ""},
+		{"", "ZINCRBY z 2.5 a", "ZADD z 2.5 a"},
+		{"", "ZADD z XX 1 a", ""},
+		{"ZADD z 1 a 2 b", "ZREM z x a a", "ZREM z a"},
+		{"ZADD z 1 a", "ZREM z x", ""},
+		{"ZADD z 1 a 2 b 3 c", "ZPOPMIN z 2", "ZREM z a b"},
+		{"ZADD z 1 a 2 b 3 c", "ZPOPMAX z", "ZREM z c"},
+		{"ZADD z 1 a 2 b 3 c", "ZMPOP 2 y z MAX COUNT 5", "ZREM z a b c"},
+		{"ZADD z 1 a 2 b 3 c", "ZREMRANGEBYRANK z 0 1", "ZREMRANGEBYRANK z 0 1"},
+		{"ZADD z 1 a 2 b 3 c", "ZREMRANGEBYSCORE z (1 2", "ZREMRANGEBYSCORE z (1 2"},
+		{"ZADD z 1 a 2 b 3 c", "ZREMRANGEBYSCORE z 5 6", ""},
+		{"ZADD z 1 a 1 b 1 c", "ZREMRANGEBYLEX z [a (c", "ZREMRANGEBYLEX z [a (c"},
+		{"ZADD z 1 a 2 b 3 c", "ZREMRANGEBYLEX z [a (c", "ZREM z a b"},
+		{"ZADD z 1 a 2 b 3 c", "ZRANGESTORE d z 0 1", "ZRANGESTORE d z 0 1"},
+		{"ZADD z 1 a 1 b", "ZRANGESTORE d z - + BYLEX", "ZRANGESTORE d z - + BYLEX"},
+		{"ZADD z 1 a 2.1 b", "ZRANGESTORE d z - + BYLEX", "ZADD d 1 a 2.1000000000000001 b"},
+		{"ZADD z 1 a 2 b", "ZRANGESTORE z z (a + BYLEX", "DEL z; ZADD z 2 b"},
+		{"ZADD z 1 a", "ZRANGESTORE z z 5 6", "DEL z"},
+		{"ZADD z 1 a", "ZRANGESTORE d z 5 6", ""},
+		{"ZADD z 1 a", "ZUNIONSTORE d 2 z y WEIGHTS 2 3", "ZUNIONSTORE d 2 z y WEIGHTS 2 3"},
+		{"ZADD z 1 a", "ZINTERSTORE z 2 z y", "DEL z"},
+		{"ZADD z 1 a", "ZDIFFSTORE d 2 y z", ""},
+
 		{"MSET a 1 b 2", "DEL a x b a", "DEL a b"},
 		{"SET a 1", "UNLINK a", "DEL a"},
 		{"", "DEL a", ""},
@@ -189,6 +223,9 @@ func TestEffects(t *testing.T) {
 		{"SET a 1 PXAT " + past, "SADD a m", "DEL a; SADD a m"},
 		{"SET a 1 PXAT " + past, "SUNIONSTORE d a", "DEL a"},
 		{"SET a 1 PXAT " + past, "SUNIONSTORE a none", "DEL a"},
+		{"SET a 1 PXAT " + past, "ZADD a 1 m", "DEL a; ZADD a 1 m"},
+		{"SET a 1 PXAT " + past, "ZUNIONSTORE d 1 a", "DEL a"},
+		{"SET a 1 PXAT " + past, "ZUNIONSTORE a 1 d", "DEL a"},
 		{"SET a 1 PXAT " + past, "EXPIRE a 100", "DEL a"},
 		{"SET a 1 PXAT " + past, "RPUSH a x", "DEL a; RPUSH a x"},
 		{"SET a 1 PXAT " + past, "BLPOP a 0", "DEL a"},
@@ -332,7 +369,7 @@ func (r *recorder) Event(command.EventClass, string, int, []byte) {}
 func TestNoAllocations(t *testing.T) {
 	s := newSubject(t, 1, testNow, 2)
 	s.ctx.Listener, s.ctx.Rand = nil, nil
-	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100", "SADD i 1 2 3", "SADD w a b c", "RPUSH l a 1 c a"} {
+	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100", "SADD i 1 2 3", "SADD w a b c", "RPUSH l a 1 c a", "ZADD z 1 a 2 b"} {
 		s.do(raw(strings.Fields(setup)...))
 	}
 	for _, r := range []string{
@@ -341,6 +378,7 @@ func TestNoAllocations(t *testing.T) {
 		"SISMEMBER i 2", "SISMEMBER w b", "SMISMEMBER w a x", "SADD i 2", "SADD w b", "SREM w x", "SCARD w",
 		"MGET k n", "STRLEN k", "GETRANGE k 0 2", "MSET k a n 1", "SETEX e 100 v", "TYPE k", "SETBIT k 5 1", "GETBIT k 5", "BITCOUNT k", "BITPOS k 1",
 		"LLEN l", "LINDEX l 1", "LRANGE l 0 -1", "LSET l 1 2", "LPUSHX nolist a", "LPOP nolist",
+		"ZADD z 3 a 2 b", "ZADD z GT CH 1 a", "ZINCRBY z 1.5 a", "ZSCORE z a", "ZRANK z b", "ZCARD z", "ZREM z x", "ZCOUNT z 1 2",
 	} {
 		args := raw(strings.Fields(r)...)
 		s.do(args)

@@ -2,8 +2,7 @@ package command
 
 import (
 	"math"
-
-	"github.com/redoubtdb/redoubt/node/keyspace"
+	"math/rand/v2"
 )
 
 func cmdHScan(c *Ctx) {
@@ -48,17 +47,8 @@ func cmdHRandField(c *Ctx) {
 		c.Out.Bulk(name)
 		return
 	}
-	count, ok := c.randomCount(2)
+	count, values, ok := c.randomCountOf("WITHVALUES")
 	if !ok {
-		return
-	}
-	values := len(c.Args) == 4
-	switch {
-	case len(c.Args) > 4 || values && !EqualFold(c.Args[3], "WITHVALUES"):
-		c.SyntaxError()
-		return
-	case values && (count < -math.MaxInt64/2 || count > math.MaxInt64/2):
-		c.Error(ErrOutOfRange)
 		return
 	}
 	h, ok := c.readHash(c.Args[1])
@@ -69,7 +59,7 @@ func cmdHRandField(c *Ctx) {
 		c.Out.Array(0)
 		return
 	}
-	randomFields(c, h, count, values, MaxString)
+	randomElements(c, h, count, values, c.Out.Bulk, MaxString)
 }
 
 // randomCount reads argument i as how many elements to draw, negative for as many
@@ -79,9 +69,35 @@ func (c *Ctx) randomCount(i int) (int64, bool) {
 		"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
 }
 
-// randomFields answers count different fields, or -count independent picks up to
+// randomCountOf reads the count of HRANDFIELD and ZRANDMEMBER, and whether the word
+// follows that asks for values. When ok is false an error has been answered.
+func (c *Ctx) randomCountOf(withValues string) (count int64, values, ok bool) {
+	if count, ok = c.randomCount(2); !ok {
+		return 0, false, false
+	}
+	values = len(c.Args) == 4
+	switch {
+	case len(c.Args) > 4 || values && !EqualFold(c.Args[3], withValues):
+		c.SyntaxError()
+		return 0, false, false
+	case values && (count < -math.MaxInt64/2 || count > math.MaxInt64/2):
+		c.Error(ErrOutOfRange)
+		return 0, false, false
+	}
+	return count, values, true
+}
+
+// randomSource is a collection of names with values of type V.
+type randomSource[V any] interface {
+	Len() int
+	Each(fn func(name []byte, value V) bool)
+	RandomRepeat(rng *rand.Rand, n int, fn func(name []byte, value V) bool)
+	RandomDistinct(rng *rand.Rand, n int, fn func(name []byte, value V) bool)
+}
+
+// randomElements answers count different elements, or -count independent picks up to
 // limit bytes.
-func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int) {
+func randomElements[V any](c *Ctx, from randomSource[V], count int64, values bool, writeValue func(V), limit int) {
 	start := len(c.Out.B)
 	header := func(n int64) {
 		if values && c.Out.Proto < 3 {
@@ -90,13 +106,13 @@ func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int)
 		c.Out.Array(int(n))
 	}
 	tooBig := count < 0 && !c.Out.Fits(-count)
-	write := func(name, value []byte) bool {
+	write := func(name []byte, value V) bool {
 		if values && c.Out.Proto >= 3 {
 			c.Out.Array(2)
 		}
 		c.Out.Bulk(name)
 		if values {
-			c.Out.Bulk(value)
+			writeValue(value)
 		}
 		tooBig = count < 0 && (len(c.Out.B)-start > limit || c.Out.Over)
 		return !tooBig
@@ -105,13 +121,13 @@ func randomFields(c *Ctx, h *keyspace.Hash, count int64, values bool, limit int)
 	case tooBig:
 	case count < 0:
 		header(-count)
-		h.RandomRepeat(c.rng(), int(-count), write)
-	case count >= int64(h.Len()):
-		header(int64(h.Len()))
-		h.Each(write)
+		from.RandomRepeat(c.rng(), int(-count), write)
+	case count >= int64(from.Len()):
+		header(int64(from.Len()))
+		from.Each(write)
 	default:
 		header(count)
-		h.RandomDistinct(c.rng(), int(count), write)
+		from.RandomDistinct(c.rng(), int(count), write)
 	}
 	if tooBig {
 		// Repeated picks can ask for more than there is: without a limit a short

@@ -81,6 +81,16 @@ func (c *Ctx) IntWithin(i int, low, high int64, e Error) (int64, bool) {
 	return n, true
 }
 
+// Double reads argument i as a floating point number of double precision; otherwise
+// it answers e.
+func (c *Ctx) Double(i int, e Error) (float64, bool) {
+	f, ok := resp.ParseDouble(c.Args[i])
+	if !ok {
+		c.Error(e)
+	}
+	return f, ok
+}
+
 // LongDouble reads argument i as a floating point number; otherwise it answers
 // so.
 func (c *Ctx) LongDouble(i int) (resp.LongDouble, bool) {

@@ -10,6 +10,12 @@ import (
 
 func TestRowsEqualRedis(t *testing.T) {
 	redis := testenv.StartRedis(t)
-	commandtest.CompareRows(t, redis.Addr, command.Data())
+	rows := command.Data()
+	for _, r := range rows {
+		if r.Name == "zrank" || r.Name == "zrevrank" {
+			r.Arity = 3 // without WITHSCORE, which came with 7.2
+		}
+	}
+	commandtest.CompareRows(t, redis.Addr, rows)
 	commandtest.CompareRows(t, redis.Addr, command.Introspection(nil))
 }

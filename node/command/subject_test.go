@@ -34,6 +34,7 @@ type subject struct {
 var limits = keyspace.Config{
 	HashMaxListpackEntries: 128, HashMaxListpackValue: 64,
 	SetMaxIntsetEntries: 40, SetMaxListpackEntries: 20,
+	ZSetMaxListpackEntries: 16, ZSetMaxListpackValue: 40,
 }
 
 type dbKey struct {

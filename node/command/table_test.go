@@ -263,14 +263,14 @@ func TestEndlessReply(t *testing.T) {
 		-math.MaxInt64 / 2: "-ERR reply exceeds maximum allowed size (proto-max-bulk-len)\r\n",
 	} {
 		c := Ctx{Out: &resp.Writer{B: []byte("+before\r\n")}}
-		randomFields(&c, h, count, true, 1000)
+		randomElements(&c, h, count, true, c.Out.Bulk, 1000)
 		if got := string(c.Out.B); got != "+before\r\n"+want {
 			t.Errorf("%d fields: %q", count, got)
 		}
 	}
 	// What cannot be within the limit of all replies is not even begun.
 	c := Ctx{Out: &resp.Writer{Limit: 1 << 20}}
-	randomFields(&c, h, -math.MaxInt32, false, MaxString)
+	randomElements(&c, h, -math.MaxInt32, false, c.Out.Bulk, MaxString)
 	if !c.Out.Over || cap(c.Out.B) > 1<<10 {
 		t.Errorf("over: %v, after %d bytes", c.Out.Over, cap(c.Out.B))
 	}

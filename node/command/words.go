@@ -16,6 +16,8 @@ var (
 	wordLMOVE     = []byte("LMOVE")
 	wordLEFT      = []byte("LEFT")
 	wordRIGHT     = []byte("RIGHT")
+	wordZADD      = []byte("ZADD")
+	wordZREM      = []byte("ZREM")
 	wordPXAT      = []byte("PXAT")
 	wordPX        = []byte("PX")
 	wordKEEPTTL   = []byte("KEEPTTL")

@@ -117,6 +117,8 @@ func weigh(h *header) int64 {
 		return int64(allocSize(int(unsafe.Sizeof(*o)))+allocSize(cap(o.key))+allocSize(cap(o.packed))) + weighFields(o.members)
 	case *List:
 		return weighList(o)
+	case *ZSet:
+		return weighZSet(o)
 	}
 	panic("weigh: unknown type")
 }
@@ -127,6 +129,37 @@ func weighFields(f *fields) int64 {
 	}
 	mem := int64(allocSize(int(unsafe.Sizeof(*f)))) + f.memory()
 	f.each(func(r *header) bool {
+		mem += weigh(r)
+		return true
+	})
+	return mem
+}
+
+func weighZSet(z *ZSet) int64 {
+	mem := int64(allocSize(int(unsafe.Sizeof(*z))) + allocSize(cap(z.key)) + allocSize(cap(z.packed)))
+	if l := z.large; l != nil {
+		mem += int64(allocSize(int(unsafe.Sizeof(*l)))) + l.table.memory() + weighTable(&l.table) + weighTree(l.tree.root)
+	}
+	return mem
+}
+
+func weighTree(n *zNode) int64 {
+	if n == nil {
+		return 0
+	}
+	mem := int64(allocSize(int(unsafe.Sizeof(*n))))
+	if n.kids != nil {
+		mem += int64(allocSize(int(unsafe.Sizeof(*n.kids))))
+		for i := range n.n {
+			mem += weighTree(n.kids[i].node)
+		}
+	}
+	return mem
+}
+
+// weighTable is the size of a table's records.
+func weighTable(tb *table) (mem int64) {
+	tb.each(func(r *header) bool {
 		mem += weigh(r)
 		return true
 	})

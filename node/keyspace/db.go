@@ -94,6 +94,9 @@ func (db *DB) SetForWrite(key []byte) (*Set, error) { return forWrite(db, key, n
 // ListForWrite is HashForWrite of a list.
 func (db *DB) ListForWrite(key []byte) (*List, error) { return forWrite(db, key, newList) }
 
+// ZSetForWrite is HashForWrite of a sorted set.
+func (db *DB) ZSetForWrite(key []byte) (*ZSet, error) { return forWrite(db, key, newZSet) }
+
 // forWrite is HashForWrite for any type.
 func forWrite[T Object](db *DB, key []byte, empty func(home *account) T) (T, error) {
 	if ref, ok := db.Lookup(key); ok {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"math"
 )
 
 const digestSize = sha256.Size
@@ -101,6 +102,17 @@ func (d *digester) long(b []byte) (out [digestSize]byte) {
 	d.h.Write(b)
 	d.h.Sum(out[:0])
 	return out
+}
+
+func (z *ZSet) content(d *digester) [digestSize]byte {
+	var s sum
+	var text [scoreSize]byte
+	z.Each(func(member []byte, score float64) bool {
+		binary.LittleEndian.PutUint64(text[:], math.Float64bits(score))
+		s.add(d.pair(member, text[:]))
+		return true
+	})
+	return s.digest()
 }
 
 func (h *Hash) content(d *digester) [digestSize]byte {

@@ -23,6 +23,13 @@ func TestDigestTellsStatesApart(t *testing.T) {
 		}
 		db.SetObject([]byte(key), s)
 	}
+	zset := func(db *DB, key string, members string, score float64) {
+		z := db.ks.NewZSet()
+		for i := range members {
+			z.Set([]byte(members[i:i+1]), score+float64(i))
+		}
+		db.SetObject([]byte(key), z)
+	}
 	states := map[string]func(ks *Keyspace){
 		"empty":             func(*Keyspace) {},
 		"one key":           func(ks *Keyspace) { ks.DB(0).SetString([]byte("ab"), []byte("c")) },
@@ -49,6 +56,10 @@ func TestDigestTellsStatesApart(t *testing.T) {
 		"hash like a set":   func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "") },
 		"same value twice":  func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "x", "d", "x") },
 		"same value thrice": func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "x", "d", "x", "e", "x") },
+		"sorted set":        func(ks *Keyspace) { zset(ks.DB(0), "ab", "cd", 1) },
+		"other score":       func(ks *Keyspace) { zset(ks.DB(0), "ab", "cd", 2) },
+		"scores exchanged":  func(ks *Keyspace) { zset(ks.DB(0), "ab", "dc", 1) },
+		"one member":        func(ks *Keyspace) { zset(ks.DB(0), "ab", "c", 1) },
 		"expiring hash":     func(ks *Keyspace) { hash(ks.DB(0), "ab", "c", "d"); ks.DB(0).SetExpire([]byte("ab"), 1) },
 	}
 	seen := make(map[Digest]string)

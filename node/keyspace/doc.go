@@ -9,9 +9,9 @@
 //
 // # What callers may keep
 //
-// Values returned by Ref.Str, Hash.Get and the iterators alias memory of this
-// package and are valid until the next mutation. Keys, hash fields and set
-// members of hash-table form are never overwritten in place: a key handed to a callback
+// Values returned by Ref.Str, Hash.Get, ZSet.At and the iterators alias memory of this
+// package and are valid until the next mutation. Keys, hash fields and members of
+// large sets are never overwritten in place: a key handed to a callback
 // stays readable for as long as the caller holds it, also after the key was
 // deleted. None of them may be written to. Arguments are copied and may be
 // reused at once; a value argument must not alias the value it replaces.
@@ -38,7 +38,8 @@
 //
 // # Tables
 //
-// Keys, the index of keys with an expiry, large hashes and large sets share one table:
+// Keys, the index of keys with an expiry, large hashes, large sets and large sorted sets
+// (which add a tree of the same records, in their order) share one table:
 // linear hashing over buckets of one cache line (7 slots and their one-byte
 // tags; a full bucket chains to overflow buckets). The table grows and shrinks by
 // one bucket at a time, so that no operation ever pays for a whole rehash and

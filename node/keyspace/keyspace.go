@@ -49,6 +49,8 @@ const (
 	DefaultSetMaxListpackEntries  = 128
 	DefaultSetMaxListpackValue    = 64
 	DefaultListMaxListpackSize    = -2
+	DefaultZSetMaxListpackEntries = 128
+	DefaultZSetMaxListpackValue   = 64
 )
 
 // Config are the settings of a Keyspace, named as in redis.conf.
@@ -66,6 +68,10 @@ type Config struct {
 	// ListMaxListpackSize bounds the runs that a list consists of: a number of
 	// elements, or from -1 to -5 a size of 4, 8, 16, 32 or 64 KiB.
 	ListMaxListpackSize int
+	// ZSetMaxListpackEntries and ZSetMaxListpackValue (bytes of a member) bound the
+	// compact form of a sorted set in the same way.
+	ZSetMaxListpackEntries int
+	ZSetMaxListpackValue   int
 	// Databases is fixed once the Keyspace is made.
 	Databases int
 }
@@ -100,6 +106,12 @@ func New(cfg Config) *Keyspace {
 	}
 	if cfg.ListMaxListpackSize == 0 {
 		cfg.ListMaxListpackSize = DefaultListMaxListpackSize
+	}
+	if cfg.ZSetMaxListpackEntries == 0 {
+		cfg.ZSetMaxListpackEntries = DefaultZSetMaxListpackEntries
+	}
+	if cfg.ZSetMaxListpackValue == 0 {
+		cfg.ZSetMaxListpackValue = DefaultZSetMaxListpackValue
 	}
 	ks := &Keyspace{cfg: cfg}
 	ks.detached.cfg = &ks.cfg
@@ -167,3 +179,6 @@ func (ks *Keyspace) NewSet() *Set { return newSet(&ks.detached) }
 
 // NewList returns an empty list that is in no database yet; see DB.SetObject.
 func (ks *Keyspace) NewList() *List { return newList(&ks.detached) }
+
+// NewZSet returns an empty sorted set that is in no database yet; see DB.SetObject.
+func (ks *Keyspace) NewZSet() *ZSet { return newZSet(&ks.detached) }

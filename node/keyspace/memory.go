@@ -44,6 +44,16 @@ func allocSize(n int) int {
 	}
 }
 
+// tracedAllocSize is allocSize for an allocation with pointers: the heap keeps where
+// they are in a header, but for those that are small or very large.
+func tracedAllocSize(n int) int {
+	const header, withoutHeader = 8, 512
+	if n > withoutHeader && n <= largeObject-header {
+		n += header
+	}
+	return allocSize(n)
+}
+
 // account sums the memory of the records that belong to one owner: a database, a
 // large hash, or nobody yet.
 type account struct {

@@ -80,6 +80,25 @@ func TestMemoryUsedIsTheHeap(t *testing.T) {
 				l.Drop(true, 1)
 			}
 		},
+		"sorted sets": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			z, err := db.ZSetForWrite(fmt.Append(nil, i%200))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			z.Set(key, rng.Float64())
+		},
+		"large sorted set": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			z, err := db.ZSetForWrite([]byte("z"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			z.Set(key, float64(i))
+			if i%3 != 0 {
+				z.DelRange(rng.IntN(z.Len()), 1)
+			}
+		},
 		"deleted": func(db *DB, rng *rand.Rand, key []byte, i int) {
 			db.SetString(key, make([]byte, 100))
 			if i%4 != 0 {
@@ -121,6 +140,19 @@ func TestAllocSize(t *testing.T) {
 		}
 		if n > 0 && cap(append([]byte(nil), make([]byte, n)...)) != got {
 			t.Fatalf("allocSize(%d) = %d, the runtime says %d", n, got, cap(append([]byte(nil), make([]byte, n)...)))
+		}
+	}
+}
+
+// TestTracedAllocSize asks the runtime as TestAllocSize does; a slice of pointers
+// has as much capacity as the header leaves.
+func TestTracedAllocSize(t *testing.T) {
+	const word = 8
+	for n := 1; n < 9000; n++ {
+		got := tracedAllocSize(n * word)
+		room := cap(append([]*byte(nil), make([]*byte, n)...)) * word
+		if header := got - room; header != 0 && header != word || got < n*word {
+			t.Fatalf("tracedAllocSize(%d) = %d, the runtime gives %d", n*word, got, room)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type modelValue struct {
 	hash map[string]string
 	set  map[string]bool
 	list []string
+	zset map[string]float64
 	at   int64
 }
 
@@ -29,6 +30,7 @@ func (m model) rebuild() *Keyspace {
 	ks := New(Config{Databases: len(m)})
 	ks.Config().HashMaxListpackEntries = 0
 	ks.Config().SetMaxIntsetEntries, ks.Config().SetMaxListpackEntries = 0, 0
+	ks.Config().ZSetMaxListpackEntries = 0
 	for i, db := range m {
 		for k, v := range db {
 			if v.typ == TypeString {
@@ -42,15 +44,22 @@ func (m model) rebuild() *Keyspace {
 	return ks
 }
 
+// object is a value of any type but string.
 func (v modelValue) object(ks *Keyspace) Object {
-	if v.typ == TypeSet {
+	switch v.typ {
+	case TypeSet:
 		s := ks.NewSet()
 		for member := range v.set {
 			s.Add([]byte(member))
 		}
 		return s
-	}
-	if v.typ == TypeList {
+	case TypeZSet:
+		z := ks.NewZSet()
+		for m, score := range v.zset {
+			z.Set([]byte(m), score)
+		}
+		return z
+	case TypeList:
 		l := ks.NewList()
 		for _, e := range v.list {
 			l.Push(false, []byte(e))
@@ -84,15 +93,16 @@ func (m model) check(t failer, ks *Keyspace) {
 				}
 				continue
 			}
-			if v.typ == TypeSet {
+			switch v.typ {
+			case TypeZSet:
+				checkZSet(t, ref.ZSet(), v.zset)
+			case TypeSet:
 				checkSet(t, ref.Set(), v.set)
-				continue
-			}
-			if v.typ == TypeList {
+			case TypeList:
 				compareList(t, ref.List(), v.list)
-				continue
+			default:
+				checkHash(t, ref.Hash(), v.hash)
 			}
-			checkHash(t, ref.Hash(), v.hash)
 		}
 		db.Each(func(key []byte, _ Ref) bool {
 			if _, ok := want[string(key)]; !ok {
@@ -166,6 +176,7 @@ func TestKeyspaceAgainstModel(t *testing.T) {
 		s := &machine{ks: New(Config{
 			Databases: 3, HashMaxListpackEntries: 6, HashMaxListpackValue: longest,
 			SetMaxIntsetEntries: 9, SetMaxListpackEntries: 6, SetMaxListpackValue: longest,
+			ZSetMaxListpackEntries: 6, ZSetMaxListpackValue: longest,
 		})}
 		s.m = model{{}, {}, {}}
 		t.Repeat(map[string]func(*rapid.T){
@@ -185,6 +196,8 @@ func TestKeyspaceAgainstModel(t *testing.T) {
 			"setdel":  s.setRemove,
 			"setpop":  s.setPop,
 			"push":    s.push,
+			"zsetset": s.zsetSet,
+			"zsetdel": s.zsetDel,
 			"digest":  s.digest,
 		})
 	})
@@ -285,7 +298,7 @@ func (s *machine) delete(t *rapid.T) {
 }
 
 func (v modelValue) clone() modelValue {
-	v.hash, v.set = maps.Clone(v.hash), maps.Clone(v.set)
+	v.hash, v.set, v.zset = maps.Clone(v.hash), maps.Clone(v.set), maps.Clone(v.zset)
 	v.list = slices.Clone(v.list)
 	return v
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redoubtdb/redoubt/internal/testenv"
+	"github.com/redoubtdb/redoubt/node/resp"
 )
 
 // redisServer starts the distribution's redis-server and returns one connection to it.
@@ -78,6 +80,16 @@ func (p *pair) compareKey(db *DB, key []byte, ref Ref) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		p.t.Errorf("db %d: key %q: %v, redis-server says %v", db.Index(), key, got, want)
 	}
+	if z := ref.ZSet(); z != nil {
+		var order []any
+		z.Each(func(m []byte, score float64) bool {
+			order = append(order, string(m), resp.FormatDouble(score))
+			return true
+		})
+		if want := p.do("ZRANGE", key, 0, -1, "WITHSCORES"); fmt.Sprint(order) != fmt.Sprint(want) {
+			p.t.Errorf("db %d: sorted set %q is %q, redis-server has %q", db.Index(), key, order, want)
+		}
+	}
 	if h := ref.Hash(); h != nil && h.Encoding() == "listpack" {
 		var order []any
 		h.Each(func(f, v []byte) bool {
@@ -97,7 +109,7 @@ func (p *pair) step(rng *rand.Rand) {
 	far := int64(4_000_000_000_000) + rng.Int64N(1e9)
 	ref, found := p.db.Lookup(key)
 	isString := !found || ref.Type() == TypeString
-	switch n := rng.IntN(16); {
+	switch n := rng.IntN(18); {
 	case n == 0:
 		val := randomValue(rng)
 		p.do("SET", key, val)
@@ -153,6 +165,10 @@ func (p *pair) step(rng *rand.Rand) {
 		if !found || ref.Type() == TypeSet {
 			p.setStep(rng, key)
 		}
+	case n >= 16:
+		if !found || ref.Type() == TypeZSet {
+			p.zsetStep(rng, key)
+		}
 	}
 	if rng.IntN(50) == 0 {
 		p.db = p.ks.DB(rng.IntN(p.ks.NumDBs()))
@@ -202,6 +218,42 @@ func (p *pair) setStep(rng *rand.Rand, key []byte) {
 		}
 	}
 	p.db.DeleteIfEmpty(key)
+}
+
+func (p *pair) zsetStep(rng *rand.Rand, key []byte) {
+	z, err := p.db.ZSetForWrite(key)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for range 1 + rng.IntN(60) {
+		member := fmt.Appendf(nil, "m%d", rng.IntN(300))
+		if rng.IntN(60) == 0 {
+			member = bytes.Repeat(member, 20)
+		}
+		if rng.IntN(4) == 0 {
+			p.do("ZREM", key, member)
+			z.Del(member)
+			continue
+		}
+		score := randomScore(rng)
+		p.do("ZADD", key, resp.FormatDouble(score), member)
+		z.Set(member, score)
+	}
+	p.db.DeleteIfEmpty(key)
+}
+
+func randomScore(rng *rand.Rand) float64 {
+	switch rng.IntN(6) {
+	case 0:
+		return math.Inf(1 - 2*rng.IntN(2))
+	case 1:
+		return rng.NormFloat64()
+	case 2:
+		return math.Float64frombits(rng.Uint64() &^ (1 << 62)) // no NaN
+	case 3:
+		return float64(rng.Int64() >> rng.IntN(63))
+	}
+	return float64(rng.IntN(20) - 10)
 }
 
 func randomValue(rng *rand.Rand) []byte {

@@ -67,6 +67,8 @@ func (h *header) object() Object {
 		return (*Set)(unsafe.Pointer(h))
 	case TypeList:
 		return (*List)(unsafe.Pointer(h))
+	case TypeZSet:
+		return (*ZSet)(unsafe.Pointer(h))
 	}
 	panic("keyspace: box of unknown type " + h.box().typ.String())
 }

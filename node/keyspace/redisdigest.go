@@ -3,6 +3,8 @@ package keyspace
 import (
 	"crypto/sha1"
 	"encoding/binary"
+
+	"github.com/redoubtdb/redoubt/node/resp"
 )
 
 // redisDigest is the state of DEBUG DIGEST: 20 bytes that unordered things are
@@ -73,6 +75,16 @@ func (db *DB) KeyRedisDigest(key []byte) [20]byte {
 
 // xorDigest adds the digest of a part, as unordered data.
 func (d *redisDigest) xorDigest(part redisDigest) { d.xor(part[:]) }
+
+func (z *ZSet) redisContent(d *redisDigest) {
+	z.Each(func(member []byte, score float64) bool {
+		var e redisDigest
+		e.mix(member)
+		e.mix(resp.AppendDouble(nil, score))
+		d.xorDigest(e)
+		return true
+	})
+}
 
 func (h *Hash) redisContent(d *redisDigest) {
 	h.Each(func(field, value []byte) bool {

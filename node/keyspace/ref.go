@@ -45,6 +45,12 @@ func (r Ref) List() *List {
 	return l
 }
 
+// ZSet is the value if it is a sorted set, else nil.
+func (r Ref) ZSet() *ZSet {
+	z, _ := r.Object().(*ZSet)
+	return z
+}
+
 // Object is the value of any type but string, for which it is nil.
 func (r Ref) Object() Object {
 	if r.h == nil || r.h.typ() == TypeString {

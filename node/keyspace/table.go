@@ -271,6 +271,6 @@ func (t *table) memory() int64 {
 		return 0
 	}
 	size := int64(unsafe.Sizeof(bucket{}))
-	n := int64(len(t.segments[0])) + int64(len(t.segments)-1)*segmentBuckets + int64(t.overflows)
-	return n*size + int64(cap(t.segments))*int64(unsafe.Sizeof(t.segments[0]))
+	n := int64(len(t.segments)-1)*segmentBuckets + int64(t.overflows)
+	return n*size + int64(tracedAllocSize(len(t.segments[0])*int(size))) + int64(cap(t.segments))*int64(unsafe.Sizeof(t.segments[0]))
 }

@@ -72,6 +72,16 @@ func AppendDouble(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, 'g', 17, 64)
 }
 
+// AppendPackedScore appends f as compact sorted sets of Redis keep it: whole numbers
+// with all their digits (1e+17 is 100000000000000000), others as AppendDouble does.
+func AppendPackedScore(dst []byte, f float64) []byte {
+	const most = math.MaxInt64 / 2
+	if -most <= f && f <= most && f == math.Trunc(f) {
+		return strconv.AppendInt(dst, int64(f), 10)
+	}
+	return AppendDouble(dst, f)
+}
+
 // FormatDouble returns f in the notation of AppendDouble.
 func FormatDouble(f float64) string {
 	return string(AppendDouble(make([]byte, 0, 32), f))

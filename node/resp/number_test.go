@@ -84,6 +84,77 @@ func TestFormatDoubleProperty(t *testing.T) {
 	})
 }
 
+// scoreTexts are numbers as scores are written, and what is close to one.
+var scoreTexts = []string{
+	"0", "-0", "+0", "1", "-17", "+1", "007", "123456789012345", "1234567890123456", "99999999999999999999", "9007199254740993",
+	"1.5", ".5", "5.", ".", "-.5", "1e3", "1E-3", "1e+3", "1e", "1e+", "e5", "1.1.1", "1,5", "1_000", "0b1", "0o7",
+	"0x10", "0X1F", "-0x10", "0x.8", "0x1.", "0x", "0x.", "0x1p3", "0x1P-3", "0x1p", "0xp1", "0xg", "0x1.8p1.5", "0x123456789abcdef01", "0x1.fffffffffffff8p0",
+	"inf", "-inf", "+inf", "INF", "Infinity", "-INFINITY", "infi", "in", "nan", "-nan", "NAN", "nan(1)",
+	"1e308", "1.7976931348623157e308", "1.7976931348623159e308", "1e309", "-1e309", "1e99999999999999999999",
+	"5e-324", "3e-324", "2e-324", "-2e-324", "2.2250738585072011e-308", "1e-400", "0e-400", "0x0p-99999", "0x1p1023", "0x1p1024", "0x1p-1074", "0x1p-1075", "0x1.8p-1075",
+	"", " ", " 1", "1 ", "\t1", "\n\v\f\r 1", "1\n", "1\x00", "1\x002", "\x00", "\x001", " \x00", "+ 1", "--1", "+-1", "+", "-", "abc", "½",
+	strings.Repeat("0", 400) + "1", "0." + strings.Repeat("0", 400) + "1", "0." + strings.Repeat("0", 300) + "1", "1" + strings.Repeat("0", 308), "1" + strings.Repeat("0", 309),
+	"0.1000000000000000055511151231257827021181583404541015625", "1." + strings.Repeat("3", 800),
+}
+
+func TestParseDouble(t *testing.T) {
+	tests := []struct {
+		text          string
+		want          float64
+		strict, loose bool
+	}{
+		{"1.5", 1.5, true, true},
+		{"-12", -12, true, true},
+		{"0x1.8p1", 3, true, true},
+		{"0x10", 16, true, true},
+		{"-Infinity", math.Inf(-1), true, true},
+		{"1e400", math.Inf(1), false, true},
+		{"1e-400", 0, false, true},
+		{"5e-324", math.SmallestNonzeroFloat64, true, true},
+		{"", 0, false, true},
+		{" 1", 1, false, true},
+		{"1\x00x", 1, false, true},
+		{" ", 0, false, false},
+		{"1 ", 0, false, false},
+		{"nan", 0, false, false},
+		{"1_0", 0, false, false},
+	}
+	for _, tt := range tests {
+		if got, ok := ParseDouble([]byte(tt.text)); ok != tt.strict || ok && got != tt.want {
+			t.Errorf("ParseDouble(%q) = %v, %v", tt.text, got, ok)
+		}
+		if got, ok := ParseLooseDouble([]byte(tt.text)); ok != tt.loose || ok && got != tt.want {
+			t.Errorf("ParseLooseDouble(%q) = %v, %v", tt.text, got, ok)
+		}
+	}
+	if f, ok := ParseDouble([]byte("-0")); !ok || !math.Signbit(f) {
+		t.Errorf("-0 is %v, %v", f, ok)
+	}
+}
+
+// FuzzParseDouble: what is accepted is a number that prints as itself, and whatever
+// is a score is the end of a range of scores.
+func FuzzParseDouble(f *testing.F) {
+	for _, s := range scoreTexts {
+		if len(s) < 100 {
+			f.Add([]byte(s))
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		x, ok := ParseDouble(in)
+		if !ok {
+			return
+		}
+		back, ok := ParseDouble([]byte(FormatDouble(x)))
+		if !ok || math.Float64bits(back) != math.Float64bits(x) {
+			t.Fatalf("%q is %v, and printed and read again %v, %v", in, x, back, ok)
+		}
+		if loose, ok := ParseLooseDouble(in); !ok || loose != x {
+			t.Fatalf("%q is %v, as the end of a range %v, %v", in, x, loose, ok)
+		}
+	})
+}
+
 // longDoubleSums are results of redis-server's INCRBYFLOAT, which
 // TestRedisLongDoubles confirms; "" where it refuses.
 var longDoubleSums = []struct{ a, b, want string }{

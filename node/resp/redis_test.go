@@ -11,6 +11,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -455,6 +456,43 @@ func TestRedisLongDoubles(t *testing.T) {
 			w.Error("ERR value is not a valid float")
 		}
 		return command("SET", "k", x.a) + command("INCRBYFLOAT", "k", x.b)
+	})
+}
+
+// TestRedisScores compares what is a score and what is the end of a range of scores.
+func TestRedisScores(t *testing.T) {
+	s := startRedis(t)
+	texts := slices.Clone(scoreTexts)
+	rnd := rand.New(rand.NewPCG(1, 6))
+	for range 1000 {
+		f := math.Float64frombits(rnd.Uint64())
+		texts = append(texts, strconv.FormatFloat(f, 'g', -1, 64), strconv.FormatFloat(f, 'x', -1, 64),
+			fmt.Sprintf("%d.%de%d", rnd.Uint32(), rnd.Uint64(), rnd.IntN(700)-350),
+			fmt.Sprintf("0x%x.%xp%d", rnd.Uint32(), rnd.Uint64(), rnd.IntN(2300)-1150))
+	}
+	compareCommands(t, s, 2, texts, func(text string, w *Writer) (stream string) {
+		f, ok := ParseDouble([]byte(text))
+		if f == 0 {
+			f = 0 // its sign is lost
+		}
+		w.OK()
+		if ok {
+			w.Int(1)
+			w.Double(f)
+		} else {
+			w.Error("ERR value is not a valid float")
+			w.Null()
+		}
+		w.Int(1)
+		if low, ok := ParseLooseDouble([]byte(text)); !ok {
+			w.Error("ERR min or max is not a float")
+		} else if low <= 0.25 {
+			w.Int(1)
+		} else {
+			w.Int(0)
+		}
+		return command("FLUSHALL") + command("ZADD", "k", text, "m") + command("ZSCORE", "k", "m") +
+			command("ZADD", "l", "0.25", "m") + command("ZCOUNT", "l", text, "+inf")
 	})
 }
 

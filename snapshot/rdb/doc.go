@@ -46,11 +46,17 @@
 //	18  list, quicklist       length, then nodes: length 2 and a string that holds a
 //	                          listpack, or length 1 and a string, the only element
 //	 2  set                   length, then the members as strings
+//	 3  sorted set            length, then member as string and score: one byte with
+//	                          the length of its decimal text, or 253 for NaN, 254
+//	                          and 255 for infinity and minus infinity
 //	 4  hash                  length, then field and value as strings
+//	 5  sorted set            length, then member as string and score as f64
 //	 9  hash, zipmap          string that holds a zipmap    (Redis before 2.6)
 //	11  set, intset           string that holds an intset
+//	12  sorted set, ziplist   string that holds a ziplist   (before 7.0)
 //	13  hash, ziplist         string that holds a ziplist   (before 7.0)
 //	16  hash, listpack        string that holds a listpack
+//	17  sorted set, listpack  string that holds a listpack
 //	20  set, listpack         string that holds a listpack         (from 7.2; not written)
 //
 // Other types are refused by name with ErrUnsupported: a file is loaded whole or

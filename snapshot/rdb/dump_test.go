@@ -115,7 +115,8 @@ func TestDumpsAndRedis(t *testing.T) {
 // type, which gives an order, and nothing in them is compressed, which leaves the
 // choice of matches.
 func sameForm(a, b []byte) bool {
-	return a[0] == b[0] && (a[0] == typeString || a[0] == typeSetIntset || a[0] == typeHashListpack) &&
+	ordered := bytes.IndexByte([]byte{typeString, typeSetIntset, typeHashListpack, typeZSetListpack}, a[0]) >= 0
+	return a[0] == b[0] && ordered &&
 		a[1] != encoded+encLZF && b[1] != encoded+encLZF
 }
 

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/node/resp"
 	"pgregory.net/rapid"
 )
 
@@ -76,6 +78,8 @@ func fillRandom(t *rapid.T, ks *keyspace.Keyspace) {
 				l.Push(false, fmt.Append(nil, j*j))
 			}
 			db.SetObject(key, l)
+		case 3:
+			db.SetObject(key, randomZSet(t, ks))
 		default:
 			db.SetString(key, genString(t, "value"))
 		}
@@ -99,6 +103,18 @@ func genSet(t *rapid.T, ks *keyspace.Keyspace) *keyspace.Set {
 		s.Add(genString(t, "member"))
 	}
 	return s
+}
+
+func randomZSet(t *rapid.T, ks *keyspace.Keyspace) *keyspace.ZSet {
+	z := ks.NewZSet()
+	score := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, 1, -1, 1e17, math.Inf(1), math.Inf(-1), math.SmallestNonzeroFloat64}))
+	for range rapid.IntRange(1, 12).Draw(t, "members") {
+		z.Set(genString(t, "member"), score.Draw(t, "score"))
+	}
+	for j := range rapid.SampledFrom([]int{0, 0, 0, 127, 128, 129, 600}).Draw(t, "more members") {
+		z.Set(fmt.Appendf(nil, "m%d", j), float64(j)/7)
+	}
+	return z
 }
 
 func sameContent(a, b *keyspace.Keyspace) bool {
@@ -229,6 +245,14 @@ var oldFiles = []struct {
 		map[string]string{"l": "[f -1 plain 7]"}},
 	{"version 10: listpack", file(10, "\xfe\x00", "\x10"+rstr("h")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\xdf\xff\x02\xff")),
 		map[string]string{"h.f": "-1"}},
+	{"version 1: sorted set", file(1, "\xfe\x00", "\x03"+rstr("z")+"\x04"+rstr("a")+"\x031.5"+rstr("b")+"\xfe"+rstr("c")+"\xff"+rstr("d")+"\x041e-3"),
+		map[string]string{"z.a": "1.5", "z.b": "inf", "z.c": "-inf", "z.d": "0.001"}},
+	{"version 4: sorted set, ziplist", file(4, "\xfe\x00", "\x0c"+rstr("z")+rstr(zl(18, 4, "\x00\x01b\x03\xf2\x02\x01a\x03\x032.5"))),
+		map[string]string{"z.a": "2.5", "z.b": "1"}},
+	{"version 8: sorted set, binary scores", file(8, "\xfe\x00", "\x05"+rstr("z")+"\x02"+rstr("b")+"\x00\x00\x00\x00\x00\x00\xf8\x3f"+rstr("a")+"\x00\x00\x00\x00\x00\x00\xf0\xff"),
+		map[string]string{"z.a": "-inf", "z.b": "1.5"}},
+	{"version 10: sorted set, listpack", file(10, "\xfe\x00", "\x11"+rstr("z")+rstr("\x15\x00\x00\x00\x04\x00\x81b\x02\xdf\xff\x02\x81a\x02\x832.5\x04\xff")),
+		map[string]string{"z.a": "2.5", "z.b": "-1"}},
 }
 
 func contents(ks *keyspace.Keyspace) map[string]string {
@@ -244,6 +268,11 @@ func contents(ks *keyspace.Keyspace) map[string]string {
 			s.Each(func(m []byte) bool { got[string(key)+"."+string(m)] = at; return true })
 		} else if l := ref.List(); l != nil {
 			got[string(key)] = fmt.Sprintf("%s%s", listed(l), at)
+		} else if z := ref.ZSet(); z != nil {
+			z.Each(func(m []byte, score float64) bool {
+				got[string(key)+"."+string(m)] = resp.FormatDouble(score) + at
+				return true
+			})
 		} else {
 			got[string(key)] = string(ref.Str()) + at
 		}
@@ -321,7 +350,14 @@ func TestRefused(t *testing.T) {
 		"packed member twice":   {file(11, "\x14"+rstr("s")+rstr("\x0d\x00\x00\x00\x02\x00\x81f\x02\x81f\x02\xff")), ErrCorrupt, `member "f" is there twice`},
 		"set larger than file":  {file(10, "\x02"+rstr("s")+"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"), ErrCorrupt, "items promised"},
 		"intset out of order":   {file(10, "\x0b"+rstr("s")+rstr("\x02\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00")), ErrCorrupt, "not in order at integer 1"},
-		"sorted set":            {file(10, "\x05"+rstr("z")), ErrUnsupported, "a sorted set (type 5)"},
+		"zset member twice":     {file(10, "\x03"+rstr("z")+"\x02"+rstr("m")+"\x011"+rstr("m")+"\x012"), ErrCorrupt, `member "m" is there twice`},
+		"packed zset member":    {file(10, "\x0c"+rstr("z")+rstr(zl(18, 4, "\x00\x01b\x03\xf2\x02\x01b\x03\xf3"))), ErrCorrupt, `member "b" is there twice`},
+		"NaN as text":           {file(10, "\x03"+rstr("z")+"\x01"+rstr("m")+"\xfd"), ErrCorrupt, `the score of member "m" is not a number`},
+		"NaN in binary":         {file(10, "\x05"+rstr("z")+"\x01"+rstr("m")+"\x00\x00\x00\x00\x00\x00\xf8\x7f"), ErrCorrupt, `the score of member "m" is not a number`},
+		"score is no number":    {file(10, "\x03"+rstr("z")+"\x01"+rstr("m")+"\x031,5"), ErrCorrupt, `score "1,5" is not a number`},
+		"empty score":           {file(10, "\x03"+rstr("z")+"\x01"+rstr("m")+"\x00"), ErrCorrupt, `score "" is not a number`},
+		"member without score":  {file(10, "\x0c"+rstr("z")+rstr(zl(10, 1, "\x00\x02ab"))), ErrCorrupt, "the last member has no score"},
+		"zset larger than file": {file(10, "\x05"+rstr("z")+"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"), ErrCorrupt, "items promised"},
 		"stream":                {file(10, "\x13"+rstr("x")), ErrUnsupported, "a stream (type 19)"},
 		"module value":          {file(10, "\x07"+rstr("m")), ErrUnsupported, "a module's value (type 7)"},
 		"hash with field TTLs":  {file(12, "\x19"+rstr("h")), ErrUnsupported, "a hash with expiring fields (type 25)"},
@@ -377,8 +413,8 @@ func TestFlippedBitsAreRefused(t *testing.T) {
 
 func TestEmptyValuesAreDropped(t *testing.T) {
 	ks, info, err := load(file(9, "\xfc\x00\xd8\xc3\x2c\xbb\x03\x00\x00\x04"+rstr("h")+"\x00", "\x0d"+rstr("z")+rstr(zl(10, 0, "")), "\x02"+rstr("s")+"\x00",
-		"\x0b"+rstr("i")+rstr("\x02\x00\x00\x00\x00\x00\x00\x00"), "\x00"+rstr("k")+rstr("v")))
-	if err != nil || info.EmptyKeys != 4 || fmt.Sprint(contents(ks)) != "map[k:v]" {
+		"\x05"+rstr("y")+"\x00", "\x0c"+rstr("x")+rstr(zl(10, 0, "")), "\x0b"+rstr("i")+rstr("\x02\x00\x00\x00\x00\x00\x00\x00"), "\x00"+rstr("k")+rstr("v")))
+	if err != nil || info.EmptyKeys != 6 || fmt.Sprint(contents(ks)) != "map[k:v]" {
 		t.Fatalf("%v, %+v, %v", err, info, contents(ks))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redoubtdb/redoubt/internal/testenv"
 	"github.com/redoubtdb/redoubt/node/keyspace"
+	"github.com/redoubtdb/redoubt/node/resp"
 )
 
 // fillMixed makes keys of every kind in several databases, the same for the
@@ -46,17 +48,34 @@ func fillMixed(ks *keyspace.Keyspace, seed uint64) {
 		}
 		return []byte{}
 	}
+	score := func() float64 {
+		switch rng.IntN(6) {
+		case 0:
+			return math.Inf(1 - 2*rng.IntN(2))
+		case 1:
+			return math.Float64frombits(rng.Uint64() &^ (1 << 62)) // no NaN
+		case 2:
+			return rng.NormFloat64()
+		}
+		return float64(rng.Int64() >> rng.IntN(63))
+	}
 	for _, i := range []int{0, 1, 9, 15} {
 		db := ks.DB(i)
 		for n := range 250 {
 			key := fmt.Appendf(word(), ":%d", n)
-			switch n % 5 {
-			case 4:
+			switch n % 6 {
+			case 5:
 				l := ks.NewList()
 				for range 1 + rng.IntN(6) {
 					l.Push(false, word())
 				}
 				db.SetObject(key, l)
+			case 3:
+				z := ks.NewZSet()
+				for range 1 + rng.IntN(6) {
+					z.Set(word(), score())
+				}
+				db.SetObject(key, z)
 			case 0:
 				h := ks.NewHash()
 				for range 1 + rng.IntN(6) {
@@ -104,6 +123,11 @@ func fillMixed(ks *keyspace.Keyspace, seed uint64) {
 		}
 		l.Push(true, noise(300_000), noise(plainFrom))
 		db.SetObject([]byte("large list"), l)
+		z := ks.NewZSet()
+		for n := range 1500 {
+			z.Set(fmt.Appendf(nil, "%d", n), score())
+		}
+		db.SetObject([]byte("large sorted set"), z)
 		db.SetString([]byte("large value"), noise(300_000))
 		db.SetString([]byte("compressible"), bytes.Repeat([]byte("compressible "), 10_000))
 		db.SetString([]byte{}, []byte("under the empty key"))
@@ -181,6 +205,10 @@ func compareKey(t *testing.T, c *redis.Client, db int, key string, ref keyspace.
 		}
 		return
 	}
+	if z := ref.ZSet(); z != nil {
+		compareZSet(t, c, db, key, z)
+		return
+	}
 	h := ref.Hash()
 	if h == nil {
 		v, err := c.Get(ctx, key).Result()
@@ -226,6 +254,28 @@ func compareSet(t *testing.T, c *redis.Client, db int, key string, s *keyspace.S
 	}
 }
 
+func compareZSet(t *testing.T, c *redis.Client, db int, key string, z *keyspace.ZSet) {
+	t.Helper()
+	ctx := context.Background()
+	want, err := c.ZRangeWithScores(ctx, key, 0, -1).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	z.Each(func(m []byte, score float64) bool {
+		if i >= len(want) || want[i].Member != string(m) || want[i].Score != score {
+			t.Errorf("database %d key %.50q: %d is not %.50q with %v", db, key, i, m, score)
+			return false
+		}
+		i++
+		return true
+	})
+	enc, err := c.ObjectEncoding(ctx, key).Result()
+	if err != nil || enc != z.Encoding() || len(want) != z.Len() {
+		t.Errorf("database %d key %.50q: encoding %s of %d members, ours %s of %d (%v)", db, key, enc, len(want), z.Encoding(), z.Len(), err)
+	}
+}
+
 func TestRedisLoadsWhatSaveWrote(t *testing.T) {
 	ks := keyspace.New(keyspace.Config{})
 	fillMixed(ks, 1)
@@ -250,16 +300,18 @@ func TestRedisLoadsWhatSaveWrote(t *testing.T) {
 // settings can give a value.
 func TestLoadReadsWhatRedisSaved(t *testing.T) {
 	for name, args := range map[string][]string{
-		"defaults":       nil,
-		"uncompressed":   {"--rdbcompression", "no"},
-		"no checksum":    {"--rdbchecksum", "no"},
-		"all listpacks":  {"--hash-max-listpack-entries", "1000000", "--hash-max-listpack-value", "1000000"},
-		"all hashtables": {"--hash-max-listpack-entries", "0", "--set-max-intset-entries", "0"},
-		"long intsets":   {"--set-max-intset-entries", "1000000"},
-		"small nodes":    {"--list-max-listpack-size", "2"},
-		"compressed":     {"--list-max-listpack-size", "-1", "--list-compress-depth", "1"},
-		"LFU":            {"--maxmemory-policy", "allkeys-lfu"},
-		"LRU":            {"--maxmemory-policy", "allkeys-lru", "--maxmemory", "1gb"},
+		"defaults":     nil,
+		"uncompressed": {"--rdbcompression", "no"},
+		"no checksum":  {"--rdbchecksum", "no"},
+		"all listpacks": {"--hash-max-listpack-entries", "1000000", "--hash-max-listpack-value", "1000000",
+			"--zset-max-listpack-entries", "1000000", "--zset-max-listpack-value", "1000000"},
+		"all hashtables": {"--hash-max-listpack-entries", "0", "--set-max-intset-entries", "0",
+			"--zset-max-listpack-entries", "0"},
+		"long intsets": {"--set-max-intset-entries", "1000000"},
+		"small nodes":  {"--list-max-listpack-size", "2"},
+		"compressed":   {"--list-max-listpack-size", "-1", "--list-compress-depth", "1"},
+		"LFU":          {"--maxmemory-policy", "allkeys-lfu"},
+		"LRU":          {"--maxmemory-policy", "allkeys-lru", "--maxmemory", "1gb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ks := keyspace.New(keyspace.Config{})
@@ -316,6 +368,10 @@ func store(t *testing.T, c *redis.Client, ks *keyspace.Keyspace) {
 					args = append(args, e)
 				}
 				pipe.Do(ctx, args...)
+			} else if z := ref.ZSet(); z != nil {
+				args := []any{"ZADD", key}
+				z.Each(func(m []byte, score float64) bool { args = append(args, resp.FormatDouble(score), m); return true })
+				pipe.Do(ctx, args...)
 			} else {
 				pipe.Set(ctx, string(key), ref.Str(), 0)
 			}
@@ -351,7 +407,6 @@ func TestOtherTypesOfRedisAreRefused(t *testing.T) {
 	c := redisOn(t, nil)
 	ctx := context.Background()
 	for kind, cmd := range map[string][]any{
-		"a sorted set":    {"ZADD", "the-key", "1", "a"},
 		"a stream":        {"XADD", "the-key", "*", "f", "v"},
 		"Redis functions": {"FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"},
 	} {

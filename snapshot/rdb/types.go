@@ -10,11 +10,15 @@ import (
 const (
 	typeString         = 0
 	typeSet            = 2
+	typeZSet           = 3
 	typeHash           = 4
+	typeZSet2          = 5
 	typeHashZipmap     = 9
 	typeSetIntset      = 11
+	typeZSetZiplist    = 12
 	typeHashZiplist    = 13
 	typeHashListpack   = 16
+	typeZSetListpack   = 17
 	typeSetListpack    = 20
 	typeList           = 1
 	typeListZiplist    = 10
@@ -37,6 +41,10 @@ var valueReaders = map[byte]func(d *decoder, typ byte) error{
 	typeListZiplist:    (*decoder).packedList,
 	typeListQuicklist:  (*decoder).quicklist,
 	typeListQuicklist2: (*decoder).quicklist,
+	typeZSet:           (*decoder).zset,
+	typeZSet2:          (*decoder).zset,
+	typeZSetZiplist:    (*decoder).packedZSet,
+	typeZSetListpack:   (*decoder).packedZSet,
 }
 
 // valueWriters write key and value of a record of their type.
@@ -45,11 +53,11 @@ var valueWriters = map[keyspace.Type]func(e *encoder, key []byte, ref keyspace.R
 	keyspace.TypeSet:    (*encoder).set,
 	keyspace.TypeHash:   (*encoder).hash,
 	keyspace.TypeList:   (*encoder).listValue,
+	keyspace.TypeZSet:   (*encoder).zset,
 }
 
 // What the types are called that are refused.
 var otherTypes = map[byte]string{
-	3: "a sorted set", 5: "a sorted set", 12: "a sorted set", 17: "a sorted set",
 	15: "a stream", 19: "a stream", 21: "a stream",
 	6: "a module's value", 7: "a module's value",
 	22: "a hash with expiring fields", 23: "a hash with expiring fields",
