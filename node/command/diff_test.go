@@ -294,6 +294,7 @@ func (d *driver) finish() {
 	for db := range databases {
 		d.both(raw("SELECT", strconv.Itoa(db)))
 		d.both(d.purge())
+		d.both(raw("DEL", distances))
 	}
 	want := strings.TrimSpace(strings.TrimPrefix(string(d.redis.Do("DEBUG", "DIGEST")), "+"))
 	if got := fmt.Sprintf("%x", d.subject.ks.RedisDigest()); got != want {

@@ -177,6 +177,15 @@ func TestEffects(t *testing.T) {
 		{"ZADD z 1 a", "ZINTERSTORE z 2 z y", "DEL z"},
 		{"ZADD z 1 a", "ZDIFFSTORE d 2 y z", ""},
 
+		{"", "GEOADD z 13.361389 38.115556 Palermo", "ZADD z 3479099956230698 Palermo"},
+		{"GEOADD z 1 2 a", "GEOADD z NX 3 4 a", ""},
+		{"GEOADD z 1 2 a", "GEOADD z CH XX 3 4 a 5 6 b", "ZADD z 3379626039612548 a"},
+		{"GEOADD z 1 2 a", "GEOSEARCHSTORE d z FROMMEMBER a BYRADIUS 1 m", "ZADD d 3378080408407459 a"},
+		{"GEOADD z 1 2 a", "GEOSEARCHSTORE z z FROMMEMBER a BYBOX 1 1 km STOREDIST", "DEL z; ZADD z 0 a"},
+		{"GEOADD z 1 2 a", "GEOSEARCHSTORE z z FROMLONLAT 3 4 BYRADIUS 1 m", "DEL z"},
+		{"GEOADD z 1 2 a", "GEORADIUS z 1 2 1 km STORE d", "ZADD d 3378080408407459 a"},
+		{"GEOADD z 1 2 a", "GEORADIUS z 1 2 1 km WITHDIST", ""},
+
 		{"MSET a 1 b 2", "DEL a x b a", "DEL a b"},
 		{"SET a 1", "UNLINK a", "DEL a"},
 		{"", "DEL a", ""},

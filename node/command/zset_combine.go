@@ -290,7 +290,7 @@ func answerCombined(c *Ctx, form *zcombineForm, operation zoperation) {
 
 func storeCombined(c *Ctx, form *zcombineForm, operation zoperation, event string) {
 	if q, ok := form.parse(c, 2); ok {
-		c.storeZSet(operation(&q, c.KS), event, true)
+		c.storeZSet(c.Args[1], operation(&q, c.KS), event, true)
 	}
 }
 

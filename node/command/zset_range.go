@@ -161,14 +161,13 @@ func cmdZRangeStore(c *Ctx) {
 			return true
 		})
 	}
-	c.storeZSet(result, "zrangestore", exact)
+	c.storeZSet(c.Args[1], result, "zrangestore", exact)
 }
 
-// storeZSet stores the result of a command under its first key, or deletes that key
-// when it is empty, and answers its size. exact says that the command has the same
-// result wherever it is applied again.
-func (c *Ctx) storeZSet(z *keyspace.ZSet, event string, exact bool) {
-	dst := c.Args[1]
+// storeZSet stores the result of a command under dst, or deletes that key when it is
+// empty, and answers its size. exact says that the command has the same result
+// wherever it is applied again.
+func (c *Ctx) storeZSet(dst []byte, z *keyspace.ZSet, event string, exact bool) {
 	c.Out.Int(int64(z.Len()))
 	if z.Len() == 0 {
 		if _, found := c.LookupWrite(dst); found {

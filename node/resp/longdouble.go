@@ -61,6 +61,9 @@ func ParseLongDouble(b []byte) (LongDouble, bool) {
 	return LongDouble{f}, true
 }
 
+// ToLongDouble is the same number; f must not be NaN.
+func ToLongDouble(f float64) LongDouble { return LongDouble{newLongDouble().SetFloat64(f)} }
+
 // Add returns x+y, rounded to nearest even, and whether that is a finite number.
 func (x LongDouble) Add(y LongDouble) (LongDouble, bool) {
 	a, b := x.float(), y.float()
