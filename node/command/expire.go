@@ -184,7 +184,7 @@ func answerExpiry(c *Ctx, seconds, relative bool) {
 		at = max(0, at-c.Now)
 	}
 	if seconds {
-		at = (at + 500) / 1000
+		at = int64((uint64(at) + 500) / 1000) // also near the end of the range
 	}
 	c.Out.Int(at)
 }

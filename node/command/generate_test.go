@@ -21,7 +21,7 @@ type generator struct {
 // databases is the number of databases the requests use, of Redis's 16.
 const databases = 3
 
-var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "l1", "l2", "l3", "s1", "s2", "s3", "s4", "z1", "z2", "z3", "g1", "g2", "bits1", "bits2", "bits3", "", "k\x00\r\n\xff"}
+var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "l1", "l2", "l3", "s1", "s2", "s3", "s4", "z1", "z2", "z3", "bits1", "bits2", "bits3", "", "k\x00\r\n\xff"}
 
 func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))] }
 

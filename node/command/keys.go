@@ -140,11 +140,12 @@ func (s *KeySpec) begin(args [][]byte) (int, bool) {
 	case BeginIndex:
 		return s.Index, true
 	case BeginKeyword:
-		i, step := s.From, 1
+		// As in Redis, the last argument to look at is not looked at.
+		i, end, step := s.From, len(args)-1, 1
 		if s.From < 0 {
-			i, step = len(args)+s.From, -1
+			i, end, step = len(args)+s.From, 1, -1
 		}
-		for ; i > 0 && i < len(args); i += step {
+		for ; i != end && i > 0 && i < len(args); i += step {
 			if EqualFold(args[i], s.Keyword) {
 				return i + 1, true
 			}

@@ -2,15 +2,16 @@ package command_test
 
 import "fmt"
 
-// gkey is a key that most likely holds positions.
-func (g *generator) gkey() string {
-	switch {
-	case g.chance(4):
-		return g.key()
-	case g.chance(10):
+// gkey is a key with positions, no two of which are the same, or rarely a string. (Of
+// members that are equally near, Redis's COUNT takes any.)
+func (g *generator) gkey() string { return g.pick("g1", "g1", "g1", "g2", "g2", "g2", "g3") }
+
+// pkey is a key of any sorted set, whose scores are positions as well.
+func (g *generator) pkey() string {
+	if g.chance(20) {
 		return g.zkey()
 	}
-	return g.pick("g1", "g2")
+	return g.gkey()
 }
 
 // distances is a key for the results of STOREDIST, which may differ in their last
@@ -24,14 +25,24 @@ func (g *generator) place() string {
 	return fmt.Sprint("p", g.IntN(60))
 }
 
-// lonLat is a position, most likely in Sicily. No two are the same, so that none are
-// equally near.
+// lonLat is a position, most likely in Sicily, or none.
 func (g *generator) lonLat() []string {
+	switch {
+	case g.chance(6):
+		return args(g.pick("180", "-180", "0", "179.9999999", "-0.0000001", "0x10"), g.pick("85.05112878", "-85.05112878", "0", "85.05112877", "-85"))
+	case g.chance(4):
+		return args(fmt.Sprintf("%.7f", 180-1e-3*g.Float64()), fmt.Sprintf("%.7f", 85.05-1e-3*g.Float64()))
+	}
+	return g.newLonLat()
+}
+
+// newLonLat is a position that there was not before, or none.
+func (g *generator) newLonLat() []string {
 	switch {
 	case g.chance(4):
 		return args(g.pick("181", "-180.1", "inf", "-inf", "nan", "abc", "", "1e300"), g.pick("1", "85.06", "-90", "abc"))
-	case g.chance(6):
-		return args(g.pick("180", "-180", "0", "179.9999999", "-0.0000001", "0x10"), g.pick("85.05112878", "-85.05112878", "0", "85.05112877", "-85"))
+	case g.chance(5):
+		return args(fmt.Sprintf("%.7f", 180-1e-3*g.Float64()), fmt.Sprintf("%.7f", -85.05112878+1e-3*g.Float64()))
 	case g.chance(25):
 		return args(fmt.Sprintf("%.7f", g.Float64()*360-180), fmt.Sprintf("%.7f", g.Float64()*170-85))
 	}
@@ -116,12 +127,21 @@ var geoRequests = []request{
 		}
 		return with(a, g.places())
 	}},
-	{"geopos", 10, func(g *generator) []string { return args(g.gkey(), g.place(), g.place(), g.place()) }},
-	{"geohash", 10, func(g *generator) []string { return args(g.gkey(), g.place(), g.place(), g.place()) }},
-	{"geodist", 10, func(g *generator) []string { return args(g.gkey(), g.place(), g.place()) }},
-	{"geodist", 10, func(g *generator) []string { return args(g.gkey(), g.place(), g.place(), g.unit()) }},
+	{"geopos", 10, func(g *generator) []string { return args(g.pkey(), g.place(), g.place(), g.place()) }},
+	{"geohash", 10, func(g *generator) []string { return args(g.pkey(), g.place(), g.place(), g.place()) }},
+	{"geodist", 10, func(g *generator) []string { return args(g.pkey(), g.place(), g.place()) }},
+	{"geodist", 10, func(g *generator) []string { return args(g.pkey(), g.place(), g.place(), g.unit()) }},
 	{"geosearch", 10, func(g *generator) []string { return with(with(args(g.gkey()), g.searchOptions()), g.geoOptions(true)) }},
 	{"geosearch", 10, func(g *generator) []string { return with(with(args(g.gkey()), g.searchOptions()), g.geoOptions(true)) }},
+	{"geosearch", 5, func(g *generator) []string {
+		return with(with(args(g.pkey()), g.searchOptions()), args("WITHDIST", "WITHCOORD", "WITHHASH"))
+	}},
+	{"georadius", 5, func(g *generator) []string {
+		return with(with(args(g.pkey()), with(g.lonLat(), g.length())), args("STORE", g.zkey()))
+	}},
+	{"geoadd", 5, func(g *generator) []string { return with(args(g.zkey()), append(g.lonLat(), g.place())) }},
+	{"set", 1, func(g *generator) []string { return args("g3", "v") }},
+	{"del", 1, func(g *generator) []string { return args(g.gkey()) }},
 	{"geosearchstore", 10, func(g *generator) []string {
 		return with(with(args(g.gkey(), g.gkey()), g.searchOptions()), g.geoOptions(false))
 	}},
@@ -148,7 +168,7 @@ func (g *generator) around() []string { return with(with(args(g.gkey()), g.lonLa
 func (g *generator) places() []string {
 	var a []string
 	for range 1 + g.IntN(5) {
-		a = append(with(a, g.lonLat()), g.place())
+		a = append(with(a, g.newLonLat()), g.place())
 	}
 	if g.chance(2) {
 		a = append(a, "1")
