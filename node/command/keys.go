@@ -157,15 +157,16 @@ func (s *KeySpec) begin(args [][]byte) (int, bool) {
 
 // countedKeys is a row's GetKeys for keys that follow their number, argument num,
 // from argument first on. Redis asks it when the spec has failed on the number, and
-// reads the number with C's atoi: digits may be followed by anything.
-func countedKeys(num, first int, f KeyFlags) func([]KeyPos, [][]byte) ([]KeyPos, error) {
+// reads the number with C's atoi: digits may be followed by anything. What happens to
+// the keys is then not told.
+func countedKeys(num, first int) func([]KeyPos, [][]byte) ([]KeyPos, error) {
 	return func(dst []KeyPos, args [][]byte) ([]KeyPos, error) {
 		n := atoi(args[num])
 		if n < 1 || int(n) > len(args)-first {
 			return dst, ErrInvalidKeys
 		}
 		for i := range int(n) {
-			dst = append(dst, KeyPos{first + i, f})
+			dst = append(dst, KeyPos{Index: first + i})
 		}
 		return dst, nil
 	}

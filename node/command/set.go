@@ -35,7 +35,7 @@ func setRows() []*Command {
 		{Name: "sintercard", Summary: "Counts what several sets have in common",
 			Since: "7.0.0", Arity: -3, Flags: ReadOnly,
 			KeySpecs: []KeySpec{{Flags: access, Index: 1, Find: FindKeyNum, First: 1, Step: 1}},
-			GetKeys:  countedKeys(1, 2, access), Handler: cmdSInterCard},
+			GetKeys:  countedKeys(1, 2), Handler: cmdSInterCard},
 		{Name: "sinterstore", Summary: "Stores what several sets have in common",
 			Since: "1.0.0", Arity: -3, Flags: Write | DenyOOM, KeySpecs: store(KeyRW), Handler: cmdSInterStore},
 		{Name: "sunion", Summary: "Returns what any of several sets has",

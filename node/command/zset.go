@@ -46,16 +46,16 @@ func zsetReadRows() []*Command {
 			Since: "2.8.0", Arity: -3, Flags: ReadOnly, KeySpecs: one(access), Tips: random, Handler: cmdZScan},
 		{Name: "zunion", Summary: "Returns the union of sorted sets",
 			Since: "6.2.0", Arity: -3, Flags: ReadOnly, KeySpecs: counted(1, access),
-			GetKeys: countedKeys(1, 2, access), Handler: cmdZUnion},
+			GetKeys: countedKeys(1, 2), Handler: cmdZUnion},
 		{Name: "zinter", Summary: "Returns the intersection of sorted sets",
 			Since: "6.2.0", Arity: -3, Flags: ReadOnly, KeySpecs: counted(1, access),
-			GetKeys: countedKeys(1, 2, access), Handler: cmdZInter},
+			GetKeys: countedKeys(1, 2), Handler: cmdZInter},
 		{Name: "zdiff", Summary: "Returns what of a sorted set is not in others",
 			Since: "6.2.0", Arity: -3, Flags: ReadOnly, KeySpecs: counted(1, access),
-			GetKeys: countedKeys(1, 2, access), Handler: cmdZDiff},
+			GetKeys: countedKeys(1, 2), Handler: cmdZDiff},
 		{Name: "zintercard", Summary: "Counts the intersection of sorted sets",
 			Since: "7.0.0", Arity: -3, Flags: ReadOnly, KeySpecs: counted(1, access),
-			GetKeys: countedKeys(1, 2, access), Handler: cmdZInterCard},
+			GetKeys: countedKeys(1, 2), Handler: cmdZInterCard},
 	}
 }
 
@@ -87,7 +87,7 @@ func zsetWriteRows() []*Command {
 			Since: "5.0.0", Arity: -2, Flags: Write | Fast, KeySpecs: one(pop), Handler: cmdZPopMax},
 		{Name: "zmpop", Summary: "Returns and removes members of the first sorted set that has any",
 			Since: "7.0.0", Arity: -4, Flags: Write, KeySpecs: counted(1, pop),
-			GetKeys: countedKeys(1, 2, pop), Handler: cmdZMPop},
+			GetKeys: countedKeys(1, 2), Handler: cmdZMPop},
 		{Name: "zrangestore", Summary: "Stores a range of a sorted set",
 			Since: "6.2.0", Arity: -5, Flags: store, KeySpecs: []KeySpec{stored, Key(2, access)}, Handler: cmdZRangeStore},
 		{Name: "zunionstore", Summary: "Stores the union of sorted sets",
@@ -104,7 +104,7 @@ func zsetWriteRows() []*Command {
 
 // storeKeys is countedKeys of a command that stores under its first argument.
 func storeKeys(dst []KeyPos, args [][]byte) ([]KeyPos, error) {
-	dst, err := countedKeys(2, 3, 0)(dst, args)
+	dst, err := countedKeys(2, 3)(dst, args)
 	if err == nil {
 		dst = append(dst, KeyPos{Index: 1})
 	}

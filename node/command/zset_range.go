@@ -170,8 +170,7 @@ func cmdZRangeStore(c *Ctx) {
 func (c *Ctx) storeZSet(dst []byte, z *keyspace.ZSet, event string, exact bool) {
 	c.Out.Int(int64(z.Len()))
 	if z.Len() == 0 {
-		if _, found := c.LookupWrite(dst); found {
-			c.db().Delete(dst)
+		if c.db().Delete(dst) {
 			c.Effect(wordDEL, dst)
 			c.Changed(EventGeneric, "del", dst)
 		}
@@ -188,7 +187,7 @@ func (c *Ctx) storeZSet(dst []byte, z *keyspace.ZSet, event string, exact bool) 
 
 // effectOf records that dst becomes the sorted set, member by member.
 func (c *Ctx) effectOf(dst []byte, z *keyspace.ZSet) {
-	if _, found := c.LookupWrite(dst); found {
+	if c.db().Delete(dst) {
 		c.Effect(wordDEL, dst)
 	}
 	effect := c.beginEffect(wordZADD, dst)
