@@ -155,7 +155,7 @@ func TestAppendKeys(t *testing.T) {
 		{"union d", nil},
 		{"streams COUNT 2 streams a b 0 0", []KeyPos{{4, KeyRO}, {5, KeyRO}}},
 		{"streams COUNT 2", []KeyPos{}},
-		{"streams STREAMS", nil},
+		{"streams STREAMS", []KeyPos{}},
 		{"last h p KEYS a b", []KeyPos{{4, KeyRW}, {5, KeyRW}}},
 		{"last h p", []KeyPos{}},
 		{"eval s 1 a", []KeyPos{{3, KeyRW}}},

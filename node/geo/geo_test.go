@@ -53,11 +53,14 @@ func TestScoreAndDecode(t *testing.T) {
 		p := drawPoint(t, "p", MaxLat)
 		score := Score(p)
 		back := Decode(float64(score))
+		if p.Lon == MaxLon || p.Lat == MaxLat {
+			return // in a cell beyond the last, whose number has more bits than a score
+		}
 		const lon, lat = 360.0 / (1 << steps), 2 * MaxLat / (1 << steps)
 		if math.Abs(back.Lon-p.Lon) > lon || math.Abs(back.Lat-p.Lat) > lat {
 			t.Fatalf("%v came back as %v", p, back)
 		}
-		if again := Score(back); p.Lon < MaxLon && p.Lat < MaxLat && again != score {
+		if again := Score(back); again != score {
 			t.Fatalf("%v has score %d, and back again %d", p, score, again)
 		}
 	})
