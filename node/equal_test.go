@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,6 +26,15 @@ func TestRowsEqualRedis(t *testing.T) {
 	commandtest.CompareRows(t, redis.Addr, debugRows())
 	commandtest.CompareSubcommands(t, redis.Addr, memoryRows()[0])
 	commandtest.CompareSubcommands(t, redis.Addr, clientRows()[0], "setinfo")
+}
+
+// debugProtocolScript asks for a value of each type.
+func debugProtocolScript(proto int) string {
+	script := fmt.Sprintf("hello %d\n", proto)
+	for _, name := range []string{"string", "integer", "double", "bignum", "null", "array", "set", "map", "attrib", "push", "verbatim", "true", "false"} {
+		script += "debug protocol " + name + "\n"
+	}
+	return script
 }
 
 // TestConversationsEqualRedis holds whole conversations with a node and with a
@@ -247,7 +257,15 @@ func TestConversationsEqualRedis(t *testing.T) {
 			memory purge
 			memory purge x
 			memory nosuch
-			memory`,
+			memory
+			memory usage nokey
+			memory usage
+			memory usage nokey samples
+			memory usage nokey samples -1
+			memory usage nokey samples x
+			memory usage nokey nosuch 1
+			memory usage nokey samples 5
+			memory usage nokey samples 5 x`,
 
 		"wait": `
 			wait a b
@@ -265,7 +283,35 @@ func TestConversationsEqualRedis(t *testing.T) {
 			debug set-active-expire 1
 			flushall
 			select 0
+			flushall
+			debug nosuch
+			debug digest x
+			debug
+			debug object nokey
+			debug protocol nosuch
+			debug log hello
+			debug reload nosuch
+			set key:1 mine
+			debug populate 3
+			mget key:0 key:1 key:2
+			debug populate 2 k 10
+			mget k:0 k:1
+			debug populate 1 short 3
+			get short:0
+			debug populate x
+			debug populate -1
+			debug populate 1 k x
+			dbsize
+			debug reload
+			dbsize
+			debug digest
+			multi
+			debug populate 2 m
+			get m:1
+			exec
 			flushall`,
+		"debug protocol":   debugProtocolScript(2),
+		"debug protocol 3": debugProtocolScript(3),
 	} {
 		t.Run(name, func(t *testing.T) {
 			ours := [2]*commandtest.Client{commandtest.Dial(t, n.Addr()), commandtest.Dial(t, n.Addr())}

@@ -128,3 +128,15 @@ func (l *shardLog) replaySegments(ctx context.Context, st *replay, infos []s3seg
 	_, err = l.segments.ReadSegments(ctx, infos, st.pos, to, st.entry)
 	return err
 }
+
+// LoadTo builds a shard's data as it was after entry upTo, of the log in the
+// head as well. It is how a snapshot is made, for those who want the data itself.
+//
+// Errors: those of Load, and ErrBeyondLog when the log ends before.
+func (r *Repo) LoadTo(ctx context.Context, src Source, upTo uint64) (*Loaded, error) {
+	st, err := r.replayTo(ctx, src, upTo, newMeter(nil))
+	if err != nil {
+		return nil, err
+	}
+	return &Loaded{Keyspace: st.ks, Position: st.pos}, nil
+}

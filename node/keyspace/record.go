@@ -220,3 +220,7 @@ func (h *header) resize(flags uint8, n int, at int64) []byte {
 
 // matches reports whether the record's key is key.
 func (h *header) matches(key []byte) bool { return string(h.keyBytes()) == string(key) }
+
+// Address is where the record is in memory, to tell whether it was changed in place
+// (DEBUG OBJECT).
+func (r Ref) Address() uintptr { return uintptr(unsafe.Pointer(r.h)) }

@@ -118,3 +118,19 @@ func (e *encoder) end() (int64, error) {
 	err := e.out.flush()
 	return e.out.written, err
 }
+
+// ValueSize is the number of bytes that a value takes in a file, without its type,
+// key and expiry.
+//
+// Errors: ErrUnsupported for a type that has no writer.
+func ValueSize(ref keyspace.Ref) (int64, error) {
+	write, ok := valueWriters[ref.Type()]
+	if !ok {
+		return 0, fmt.Errorf("%w: %s", ErrUnsupported, ref.Type())
+	}
+	e := &encoder{out: newOutput(io.Discard), expire: keyspace.NoExpire}
+	write(e, nil, ref)
+	const typeAndEmptyKey = 2
+	err := e.out.flush()
+	return e.out.written - typeAndEmptyKey, err
+}
