@@ -1,6 +1,6 @@
 # Everything a contributor runs; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help tools build check test soak faults hostile fuzz bench clean
+.PHONY: help tools build check test soak faults hostile compat fuzz bench clean
 
 # Options of the targets below.
 N ?= 200
@@ -34,6 +34,10 @@ faults: tools ## break a cluster in every way and judge what clients saw (DURATI
 
 hostile: tools ## attack a node with what no client should send (DURATION=5m SEED=1)
 	@go run ./internal/faults/hostile $(call flag,duration,DURATION) $(call flag,seed,SEED) $(ARGS)
+
+compat: ## Redis's own test suite, on Redoubt and on redis-server (ONLY='unit/type/*' J=2 BASELINE=1 OUT=docs/COMPATIBILITY.md)
+	@scripts/bootstrap compat
+	@go run ./internal/compat $(call flag,only,ONLY) $(call flag,j,J) $(call flag,out,OUT) $(if $(BASELINE),-baseline) $(ARGS)
 
 fuzz: ## every fuzz target for TIME each (TIME=30s)
 	@scripts/fuzz $(TIME)
