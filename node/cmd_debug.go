@@ -172,7 +172,7 @@ func debugPopulate(x *command.Ctx) {
 		if size > 0 {
 			value = append(value, make([]byte, max(0, size-int64(len(value))))...)[:size]
 		}
-		c.srv.engine.invoke(c, set, [][]byte{[]byte("SET"), key, value})
+		c.srv.engine.invoke(c, c.w, set, [][]byte{[]byte("SET"), key, value})
 		c.w.B = c.w.B[:before]
 	}
 	x.Out.OK()

@@ -87,7 +87,7 @@ type session struct {
 	tx            *transaction
 	lastCommand   string
 	lastActive    time.Time
-	watching      []watched
+	watching      []*watched
 	watchMemory   int64 // what watching takes
 	watchBroken   bool
 }

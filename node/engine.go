@@ -158,17 +158,16 @@ func (e *engine) finish() (uint64, error) {
 // Touched notes a changed key for the reply gate and for WATCH.
 func (e *engine) Touched(db int, key []byte) {
 	e.slots = append(e.slots, e.last.slot(key))
-	e.watched.touch(db, key)
+	if len(e.watched) > 0 {
+		e.watched.touch(db, key, func(key []byte) keyState { return e.keyState(db, key, e.ctx.Now) })
+	}
 	e.wake(db, key)
 }
 
 // TouchedDB notes that any key of a database may have changed.
 func (e *engine) TouchedDB(db int) {
 	e.everything = true
-	e.watched.touchDB(db, func(key []byte) bool {
-		_, ok := e.ks.DB(db).Lookup(key)
-		return ok
-	})
+	e.watched.touchDB(db, func(key []byte) keyState { return e.keyState(db, key, e.ctx.Now) })
 	for _, k := range e.waits.keysOf(db) {
 		e.wake(db, []byte(k.key))
 	}

@@ -167,7 +167,63 @@ func TestConversationsEqualRedis(t *testing.T) {
 			2> swapdb 0 1
 			multi
 			ping
-			exec`,
+			exec
+			debug set-active-expire 0
+			flushall
+			set stale 1 pxat 1
+			watch stale
+			exists stale
+			multi
+			ping
+			exec
+			set stale 1 px 1
+			debug sleep 0.003
+			watch stale
+			2> set stale 2
+			multi
+			ping
+			exec
+			del stale
+			set stale 1 px 1
+			debug sleep 0.003
+			watch stale
+			flushdb
+			multi
+			ping
+			exec
+			set stale 1 px 1
+			debug sleep 0.003
+			watch stale
+			exists stale
+			set stale 2
+			multi
+			ping
+			exec
+			flushall
+			2> select 1
+			2> set stale 1 px 1
+			debug sleep 0.003
+			watch stale
+			swapdb 0 1
+			multi
+			ping
+			exec
+			watch stale
+			swapdb 0 1
+			multi
+			ping
+			exec
+			flushall
+			2> set stale 1 px 1
+			set stale 1 px 1
+			debug sleep 0.003
+			watch stale
+			swapdb 0 1
+			multi
+			ping
+			exec
+			debug set-active-expire 1
+			flushall`,
 		"client": `
 			client setname good
 			client getname

@@ -11,35 +11,45 @@ type watchKey struct {
 	key string
 }
 
-// watched is a key that a connection watches.
+// watched is a key that a connection watches, as it was found then.
 type watched struct {
 	key     watchKey
-	expired bool // it was past its expiry already when WATCH came
+	existed bool
+	expired bool // it was past its expiry already: for a client there was none
 }
 
-// watchTable knows which connections watch a key, and whether it existed when
-// each began.
-type watchTable map[watchKey]map[*conn]bool
+// watchTable knows which connections watch a key.
+type watchTable map[watchKey]map[*conn]*watched
 
-// touch breaks the transactions of those who watch the key.
-func (t watchTable) touch(db int, key []byte) {
-	if len(t) == 0 {
-		return
-	}
-	for c := range t[watchKey{db, string(key)}] {
+// keyState is what a key is for clients: there is none when it is absent or past
+// its expiry, and to lose it in the second case is no change.
+type keyState struct{ exists, expired bool }
+
+// touch breaks the transactions of those who watch the key, which has changed to
+// what now tells.
+func (t watchTable) touch(db int, key []byte, now func(key []byte) keyState) {
+	for c, w := range t[watchKey{db, string(key)}] {
+		if w.expired && !now(key).exists {
+			w.expired, w.existed = false, false
+			continue
+		}
 		c.watchBroken = true
 	}
 }
 
-// touchDB breaks the transactions of those who watch a key of db that existed
-// or exists now: flushing or swapping leaves a missing key what it was.
-func (t watchTable) touchDB(db int, exists func(key []byte) bool) {
+// touchDB breaks the transactions of those who watch a key of db for whom it has
+// changed when all of the database was flushed or swapped.
+func (t watchTable) touchDB(db int, now func(key []byte) keyState) {
 	for k, conns := range t {
 		if k.db != db {
 			continue
 		}
-		for c, existed := range conns {
-			c.watchBroken = c.watchBroken || existed || exists([]byte(k.key))
+		for c, w := range conns {
+			next := now([]byte(k.key))
+			if w.existed && !w.expired || next.exists && !next.expired {
+				c.watchBroken = true
+			}
+			w.existed, w.expired = next.exists, next.expired
 		}
 	}
 }
@@ -57,11 +67,12 @@ func (c *conn) watch(db int, key []byte, now int64) {
 	t := c.srv.engine.watched
 	k := watchKey{db, string(key)}
 	if t[k] == nil {
-		t[k] = map[*conn]bool{}
+		t[k] = map[*conn]*watched{}
 	}
-	if _, already := t[k][c]; !already {
-		_, t[k][c] = c.srv.engine.ks.DB(db).Lookup(key)
-		c.watching = append(c.watching, watched{k, c.pastExpiry(k, now)})
+	if t[k][c] == nil {
+		is := c.srv.engine.keyState(db, key, now)
+		t[k][c] = &watched{k, is.exists, is.expired}
+		c.watching = append(c.watching, t[k][c])
 		c.watchMemory += watchedMemory + int64(len(key))
 	}
 }
@@ -106,16 +117,16 @@ func (c *conn) watchFailed(now int64) bool {
 		return true
 	}
 	for _, w := range c.watching {
-		if !w.expired && c.pastExpiry(w.key, now) {
+		if !w.expired && c.srv.engine.keyState(w.key.db, []byte(w.key.key), now).expired {
 			return true
 		}
 	}
 	return false
 }
 
-func (c *conn) pastExpiry(k watchKey, now int64) bool {
-	ref, ok := c.srv.engine.ks.DB(k.db).Lookup([]byte(k.key))
-	return ok && ref.ExpireAt() != keyspace.NoExpire && now > ref.ExpireAt()
+func (e *engine) keyState(db int, key []byte, now int64) keyState {
+	ref, ok := e.ks.DB(db).Lookup(key)
+	return keyState{ok, ok && ref.ExpireAt() != keyspace.NoExpire && now > ref.ExpireAt()}
 }
 
 func watch(x *command.Ctx) {
