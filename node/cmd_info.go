@@ -121,8 +121,8 @@ func infoMemory(w *infoWriter, c *conn) {
 	w.field("used_memory_rss_human", human(rss))
 	w.field("used_memory_dataset", c.srv.engine.ks.MemoryUsed())
 	w.field("mem_clients_normal", c.srv.memory.total.Load())
-	w.field("maxmemory", 0)
-	w.field("maxmemory_human", "0B")
+	w.field("maxmemory", c.srv.engine.maxMemory)
+	w.field("maxmemory_human", human(uint64(c.srv.engine.maxMemory)))
 	w.field("maxmemory_policy", "noeviction")
 	w.field("mem_allocator", "go")
 }

@@ -48,7 +48,7 @@ func (c *conn) run(args [][]byte) error {
 	switch {
 	case err != nil:
 		c.refuse(cmd, err)
-	case c.tx != nil && !runsInsideMulti(cmd):
+	case c.queues(cmd):
 		c.tx.queue(cmd, args, c.srv.cfg.maxQuery.Load())
 		c.w.SimpleString("QUEUED")
 	default:
@@ -113,6 +113,8 @@ func (c *conn) admit(cmd *command.Command, args [][]byte) error {
 		return errNotInMulti
 	case e.role == RoleLoading && flags&command.Loading == 0:
 		return errLoading
+	case e.role == RolePrimary && c.outOfMemory(cmd, flags):
+		return errOOM
 	case !data:
 		return nil
 	case e.role == RolePrimary:

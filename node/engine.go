@@ -34,6 +34,7 @@ type engine struct {
 	stats    stats
 
 	activeExpire bool
+	maxMemory    int64 // bytes that the data may take, 0: no limit
 
 	appender atomic.Pointer[wal.Appender] // of primary, for waitRoom without the lock
 

@@ -127,6 +127,34 @@ func TestConversationsEqualRedis(t *testing.T) {
 			del a
 			select 1
 			del inone`,
+		"out of memory": `
+			set a 1
+			config set maxmemory 1
+			set b 2
+			get a
+			del a
+			multi
+			get a
+			exec
+			multi
+			discard
+			multi
+			ping
+			unwatch
+			discard
+			config set maxmemory 0
+			set a 1
+			multi
+			set b 1
+			2> config set maxmemory 1
+			exec
+			multi
+			2> config set maxmemory 0
+			get a
+			2> config set maxmemory 1
+			exec
+			config set maxmemory 0
+			flushall`,
 		"watch": `
 			set w 1
 			watch w
@@ -292,6 +320,16 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set databases 3
 			config get nosuch*
 			config rewrite
+			config get maxmemory
+			config set maxmemory 1
+			config get maxmemory
+			config set maxmemory x
+			config set maxmemory 10mb maxmemory 11mb
+			config set daemonize yes
+			config set maxmemory-policy noeviction
+			config set maxmemory 10mb
+			config get maxmemory
+			config set maxmemory 0
 			config resetstat
 			config set proto-max-bulk-len 2mb
 			config get proto-max-bulk-len

@@ -195,13 +195,30 @@ func fixedParam(name string, get func(*settings) string) parameter {
 	return parameter{name: name, get: func(_ *engine, s *settings) string { return get(s) }}
 }
 
+// heldParam is a parameter that Redis can change and that has one value here. To
+// set that one is fine: tools put back what they have read.
+func heldParam(name, why string, get func(*settings) string) parameter {
+	p := fixedParam(name, get)
+	p.set = func(_ *engine, s *settings, v string) error {
+		if v != get(s) {
+			return badValue(why)
+		}
+		return nil
+	}
+	return p
+}
+
+// always is the get of a parameter with one value.
+func always(value string) func(*settings) string { return func(*settings) string { return value } }
+
 // parameters are all rows of CONFIG, by name in order.
 var parameters = []parameter{
-	fixedParam("appendfsync", func(*settings) string { return "always" }),
-	fixedParam("appendonly", func(*settings) string { return "yes" }),
-	fixedParam("bind", func(s *settings) string { return s.bind }),
+	heldParam("appendfsync", "every write is on disk on a quorum before its reply", always("always")),
+	heldParam("appendonly", "every write is logged", always("yes")),
+	heldParam("bind", "Failed to bind to specified addresses: they are fixed when the node starts", func(s *settings) string { return s.bind }),
 	{name: "client-output-buffer-limit", get: getOutputLimit, set: setOutputLimit},
 	bytesParam("client-query-buffer-limit", 1<<20, 1<<30, func(s *settings) *atomic.Int64 { return &s.maxQuery }),
+	fixedParam("daemonize", always("no")),
 	fixedParam("databases", func(s *settings) string { return strconv.Itoa(s.databases) }),
 	fixedParam("enable-debug-command", func(s *settings) string { return s.debug }),
 	limitParam("hash-max-listpack-entries", func(c *keyspace.Config) *int { return &c.HashMaxListpackEntries }),
@@ -214,8 +231,10 @@ var parameters = []parameter{
 	limitParamFrom(math.MinInt32, "list-max-listpack-size", func(c *keyspace.Config) *int { return &c.ListMaxListpackSize }),
 	limitParamFrom(math.MinInt32, "list-max-ziplist-size", func(c *keyspace.Config) *int { return &c.ListMaxListpackSize }),
 	{name: "maxclients", get: maxClientsParam.get, set: setMaxClients},
+	maxMemoryParam,
 	{name: "maxmemory-clients", get: getMaxMemory, set: setMaxMemory},
-	fixedParam("port", func(s *settings) string { return strconv.Itoa(s.port) }),
+	heldParam("maxmemory-policy", "nothing is ever evicted", always("noeviction")),
+	heldParam("port", "Unable to listen on this port: it is fixed when the node starts", func(s *settings) string { return strconv.Itoa(s.port) }),
 	bytesParam("proto-max-bulk-len", 1<<20, 512<<20, func(s *settings) *atomic.Int64 { return &s.maxBulk }),
 	{
 		name: "requirepass",
@@ -228,7 +247,7 @@ var parameters = []parameter{
 		},
 		set: func(_ *engine, s *settings, v string) error { s.setPassword(v); return nil },
 	},
-	fixedParam("save", func(*settings) string { return "" }),
+	heldParam("save", "snapshots are made by redoubt snapshot, away from the nodes", always("")),
 	limitParam("set-max-intset-entries", func(c *keyspace.Config) *int { return &c.SetMaxIntsetEntries }),
 	limitParam("set-max-listpack-entries", func(c *keyspace.Config) *int { return &c.SetMaxListpackEntries }),
 	limitParam("set-max-listpack-value", func(c *keyspace.Config) *int { return &c.SetMaxListpackValue }),
