@@ -109,7 +109,7 @@ func clientSetInfo(x *command.Ctx) {
 }
 
 func clientInfo(x *command.Ctx) {
-	x.Out.Verbatim("txt", client(x).describe(time.Now())+"\n")
+	x.Out.Verbatim("txt", client(x).describe(time.Now(), x)+"\n")
 }
 
 func clientList(x *command.Ctx) {
@@ -142,7 +142,7 @@ func clientList(x *command.Ctx) {
 	now := time.Now()
 	for _, c := range client(x).srv.sorted() {
 		if keep(c) {
-			b.WriteString(c.describe(now) + "\n")
+			b.WriteString(c.describe(now, x) + "\n")
 		}
 		if limit := x.Out.Limit; limit > 0 && b.Len() > limit {
 			x.Out.Over = true // names can be of any length
@@ -171,8 +171,9 @@ func (s *server) sorted() []*conn {
 	return all
 }
 
-// describe is the connection's line in CLIENT LIST.
-func (c *conn) describe(now time.Time) string {
+// describe is the connection's line in CLIENT LIST. Only the one that asks in x
+// executes; the others have no arguments and no replies in the making.
+func (c *conn) describe(now time.Time, x *command.Ctx) string {
 	flags := ""
 	if c.tx != nil {
 		flags += "x"
@@ -199,16 +200,24 @@ func (c *conn) describe(now time.Time) string {
 	if c.tx != nil {
 		queued, queuedBytes = len(c.tx.commands), c.tx.memory
 	}
+	args, making := 0, 0
+	if c == client(x) {
+		making = cap(c.w.B)
+		for _, a := range x.Args {
+			args += len(a)
+		}
+	}
+	received := c.received.Load()
 	held, replies := c.out.size()
 	total, _ := c.mem.size()
 	cmd := c.lastCommand
 	if cmd == "" {
 		cmd = "NULL"
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d multi-mem=%d rbs=%d oll=%d omem=%d tot-mem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=0 oll=%d omem=%d tot-mem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.nc.RemoteAddr(), c.nc.LocalAddr(), -1, c.name,
 		int(now.Sub(c.created).Seconds()), int(now.Sub(c.lastActive).Seconds()), flags, c.db,
-		queued, len(c.watching), queuedBytes, c.bufferSize.Load(), replies, held, total, cmd, c.proto, c.libName, c.libVer)
+		queued, received, max(0, c.bufferSize.Load()-received), args, queuedBytes, making, making, replies, held, total, cmd, c.proto, c.libName, c.libVer)
 }
 
 func clientNoEvict(x *command.Ctx) {

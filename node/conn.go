@@ -55,6 +55,7 @@ type conn struct {
 	created    time.Time
 	deadline   bool         // a read deadline may be set
 	bufferSize atomic.Int64 // of the reader, for CLIENT LIST
+	received   atomic.Int64 // bytes in it
 	newLimits  atomic.Bool  // CONFIG SET changed the protocol's limits
 	noEvict    atomic.Bool  // CLIENT NO-EVICT ON
 	mem        footprint
@@ -133,6 +134,7 @@ func (c *conn) serve() error {
 		}
 		c.chunk = chunks.Get().(*chunk)
 		err := c.runBuffered()
+		c.received.Store(int64(c.rd.Buffered()))
 		c.chunk.release()
 		c.chunk = nil
 		if err != nil {
@@ -172,6 +174,7 @@ func (c *conn) fillWithin(d time.Duration) error {
 	}
 	err := c.rd.Fill(c)
 	c.bufferSize.Store(int64(c.rd.Size()))
+	c.received.Store(int64(c.rd.Received()))
 	return err
 }
 

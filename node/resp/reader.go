@@ -83,6 +83,10 @@ func (r *Reader) SetAuthenticated(yes bool) { r.authenticated = yes }
 // Next has returned.
 func (r *Reader) Buffered() int { return r.w - r.r }
 
+// Received returns how many bytes are in the buffer, those of commands that Next
+// has returned among them.
+func (r *Reader) Received() int { return r.w }
+
 // Size returns the size of the buffer in bytes.
 func (r *Reader) Size() int { return len(r.buf) }
 
