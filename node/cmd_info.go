@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	runtimemetrics "runtime/metrics"
@@ -38,18 +39,22 @@ type infoSection struct {
 	name  string // lower case, as it is asked for
 	title string
 	write func(*infoWriter, *conn)
+	extra bool // not in the default
 }
 
 var infoSections = []infoSection{
-	{"server", "Server", infoServer},
-	{"clients", "Clients", infoClients},
-	{"memory", "Memory", infoMemory},
-	{"persistence", "Persistence", infoPersistence},
-	{"stats", "Stats", infoStats},
-	{"replication", "Replication", infoReplication},
-	{"cpu", "CPU", infoCPU},
-	{"keyspace", "Keyspace", infoKeyspace},
-	{"redoubt", "Redoubt", infoRedoubt},
+	{"server", "Server", infoServer, false},
+	{"clients", "Clients", infoClients, false},
+	{"memory", "Memory", infoMemory, false},
+	{"persistence", "Persistence", infoPersistence, false},
+	{"stats", "Stats", infoStats, false},
+	{"replication", "Replication", infoReplication, false},
+	{"cpu", "CPU", infoCPU, false},
+	{"commandstats", "Commandstats", infoCommandStats, true},
+	{"errorstats", "Errorstats", infoErrorStats, false},
+	{"latencystats", "Latencystats", infoLatencyStats, true},
+	{"keyspace", "Keyspace", infoKeyspace, false},
+	{"redoubt", "Redoubt", infoRedoubt, false},
 }
 
 type infoWriter struct{ strings.Builder }
@@ -61,15 +66,16 @@ func (w *infoWriter) field(name string, value any) { fmt.Fprintf(w, "%s:%v\r\n",
 // operator can look at a node that waits for its quorum.
 func info(x *command.Ctx) {
 	var asked []string
-	all := len(x.Args) == 1
+	usual, all := len(x.Args) == 1, false
 	for _, a := range x.Args[1:] {
 		s := strings.ToLower(string(a))
 		asked = append(asked, s)
-		all = all || s == "all" || s == "default" || s == "everything"
+		usual = usual || s == "default"
+		all = all || s == "all" || s == "everything"
 	}
 	w := &infoWriter{}
 	for _, s := range infoSections {
-		if !all && !slices.Contains(asked, s.name) {
+		if !all && (!usual || s.extra) && !slices.Contains(asked, s.name) {
 			continue
 		}
 		if w.Len() > 0 {
@@ -207,6 +213,35 @@ func infoCPU(w *infoWriter, _ *conn) {
 	}
 	w.field("used_cpu_sys", fmt.Sprintf("%d.%06d", u.Stime.Sec, u.Stime.Usec))
 	w.field("used_cpu_user", fmt.Sprintf("%d.%06d", u.Utime.Sec, u.Utime.Usec))
+}
+
+func infoCommandStats(w *infoWriter, c *conn) {
+	e := c.srv.engine
+	e.stats.called(e.table, func(cmd *command.Command, s *commandStats) {
+		perCall := 0.0
+		if s.calls > 0 {
+			perCall = float64(s.total.Microseconds()) / float64(s.calls)
+		}
+		w.field("cmdstat_"+cmd.FullName(), fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+			s.calls, s.total.Microseconds(), perCall, s.rejected, s.failed))
+	})
+}
+
+func infoErrorStats(w *infoWriter, c *conn) {
+	st := &c.srv.engine.stats
+	for _, name := range slices.Sorted(maps.Keys(st.errors)) {
+		w.field("errorstat_"+name, fmt.Sprintf("count=%d", st.errors[name]))
+	}
+}
+
+func infoLatencyStats(w *infoWriter, c *conn) {
+	e := c.srv.engine
+	e.stats.called(e.table, func(cmd *command.Command, s *commandStats) {
+		if h := s.latency; h != nil {
+			at := func(p float64) float64 { return float64(h.percentile(p).Nanoseconds()) / 1000 }
+			w.field("latency_percentiles_usec_"+cmd.FullName(), fmt.Sprintf("p50=%.3f,p99=%.3f,p99.9=%.3f", at(50), at(99), at(99.9)))
+		}
+	})
 }
 
 func infoKeyspace(w *infoWriter, c *conn) {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/redoubtdb/redoubt/node/command"
 )
@@ -53,9 +54,6 @@ func (c *conn) run(args [][]byte) error {
 		c.w.SimpleString("QUEUED")
 	default:
 		e.invokeAlone(c, c.w, cmd, args)
-	}
-	if len(c.w.B) > before && c.w.B[before] == '-' {
-		e.stats.errorReplies++
 	}
 	seq, err := e.finish()
 	if err != nil {
@@ -147,10 +145,17 @@ func (e *engine) admitWrite(size int64) error {
 
 // refuse answers an error and, inside MULTI, spoils the transaction.
 func (c *conn) refuse(cmd *command.Command, err error) {
+	before := len(c.w.B)
+	defer func() {
+		if cmd != nil {
+			c.srv.engine.stats.of(cmd).rejected++
+		}
+		c.srv.engine.stats.errorReply(c.w.B[before:])
+	}()
 	if cmd != nil && cmd.FullName() == "exec" {
 		// Redis discards the transaction whatever the reason.
 		c.discard()
-		c.w.Error("EXECABORT Transaction discarded because of: " + err.Error())
+		c.w.Error("EXECABORT Transaction discarded because of: " + strings.TrimPrefix(err.Error(), "ERR "))
 		return
 	}
 	if c.tx != nil {

@@ -36,6 +36,11 @@ type engine struct {
 	activeExpire bool
 	maxMemory    int64 // bytes that the data may take, 0: no limit
 
+	clock           time.Duration // since stats.started, when the last command had run
+	latencyTracking bool
+	latency         latencyMonitor
+	slowlog         slowlog
+
 	appender atomic.Pointer[wal.Appender] // of primary, for waitRoom without the lock
 
 	// The unit being built, see begin.
@@ -49,6 +54,7 @@ func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {
 	e := &engine{
 		table: t, ks: ks, gate: &gate{}, role: RoleLoading,
 		last: newLastWrite(), watched: watchTable{}, waits: newWaitTable(), activeExpire: true,
+		latencyTracking: true, slowlog: slowlog{slowerThan: 10_000, maxLen: 128},
 	}
 	e.turns.mu = &e.mu
 	e.stats.started = time.Now()
@@ -100,6 +106,7 @@ func (e *engine) hold(now time.Time) {
 	e.ctx.Unit = &e.unit
 	e.ctx.Mode = e.mode()
 	e.ctx.Now = now.UnixMilli()
+	e.clock = now.Sub(e.stats.started)
 }
 
 // begin starts an atomic unit: one command, or a transaction.
@@ -126,12 +133,14 @@ func (e *engine) invoke(c *conn, out *resp.Writer, cmd *command.Command, args []
 	ctx := &e.ctx
 	outerArgs, outerCmd := ctx.Args, ctx.Cmd
 	ctx.Args, ctx.Cmd, ctx.DB, ctx.Session, ctx.Out = args, cmd, c.db, c, out
+	before, start := len(out.B), e.clock
 	cmd.Handler(ctx)
 	ctx.Args, ctx.Cmd = outerArgs, outerCmd
+	e.clock = time.Since(e.stats.started)
+	e.account(c, cmd, args, e.clock-start, out.B[before:])
 	if e.unit.Empty() { // otherwise the unit's own entry comes later than all it read
 		e.wait = max(e.wait, e.dependsOn(cmd, args))
 	}
-	e.stats.commands++
 }
 
 // finish ends the unit: its effects get their place in the log, and the seq

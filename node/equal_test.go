@@ -24,6 +24,8 @@ func TestRowsEqualRedis(t *testing.T) {
 	commandtest.CompareRows(t, redis.Addr, infoRows())
 	commandtest.CompareRows(t, redis.Addr, replicationRows())
 	commandtest.CompareRows(t, redis.Addr, debugRows())
+	commandtest.CompareRows(t, redis.Addr, slowlogRows())
+	commandtest.CompareSubcommands(t, redis.Addr, latencyRows()[0])
 	commandtest.CompareSubcommands(t, redis.Addr, memoryRows()[0])
 	commandtest.CompareSubcommands(t, redis.Addr, clientRows()[0], "setinfo")
 }
@@ -117,6 +119,12 @@ func TestConversationsEqualRedis(t *testing.T) {
 			get a
 			exec
 			multi
+			exec
+			multi
+			exec x
+			exec
+			multi
+			discard x
 			exec
 			multi
 			select 1
@@ -360,6 +368,55 @@ func TestConversationsEqualRedis(t *testing.T) {
 			memory usage nokey nosuch 1
 			memory usage nokey samples 5
 			memory usage nokey samples 5 x`,
+
+		"slow log": `
+			config set slowlog-log-slower-than -1
+			slowlog reset
+			slowlog len
+			slowlog get
+			slowlog get 5
+			slowlog get -1
+			slowlog get -2
+			slowlog get x
+			slowlog get 1 2
+			slowlog nosuch
+			config set slowlog-log-slower-than -2
+			config set slowlog-log-slower-than x
+			config set slowlog-max-len -1
+			config set slowlog-log-slower-than 0
+			ping
+			slowlog len
+			slowlog reset
+			multi
+			ping
+			exec
+			config set slowlog-log-slower-than -1
+			slowlog len
+			slowlog reset
+			config set slowlog-max-len 2
+			config set slowlog-log-slower-than 0
+			ping
+			ping
+			ping
+			slowlog len
+			config set slowlog-log-slower-than -1
+			config set slowlog-max-len 128
+			slowlog reset`,
+		"latency": `
+			latency latest
+			latency history command
+			latency history
+			latency reset
+			latency reset command nosuch
+			latency histogram nosuch
+			latency nosuch
+			config set latency-tracking maybe
+			config set latency-tracking no
+			config get latency-tracking
+			config set latency-tracking yes
+			config set latency-monitor-threshold -1
+			config set latency-monitor-threshold 0
+			config get latency-monitor-threshold`,
 
 		"wait": `
 			wait a b

@@ -49,6 +49,7 @@ func (e *engine) expireRound(now time.Time) (more bool) {
 		return false
 	}
 	e.hold(now)
+	defer func() { e.latency.add("expire-cycle", e.ctx.Now, time.Since(now)) }()
 	e.begin()
 	for i := range e.ks.NumDBs() {
 		sample := e.ks.DB(i).ExpireSample(now.UnixMilli(), expireSample)

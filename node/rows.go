@@ -28,6 +28,8 @@ func Table() *command.Table {
 			replicationRows(),
 			debugRows(),
 			memoryRows(),
+			slowlogRows(),
+			latencyRows(),
 		)
 	})
 	return built.table

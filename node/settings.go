@@ -120,6 +120,38 @@ func intParam(name string, lo, hi int64, at func(*settings) *atomic.Int64) param
 	}
 }
 
+// engineParam is a number that the engine's lock guards.
+func engineParam(name string, lo, hi int64, at func(*engine) *int64) parameter {
+	return parameter{
+		name: name,
+		get:  func(e *engine, _ *settings) string { return strconv.FormatInt(*at(e), 10) },
+		set: func(e *engine, _ *settings, v string) error {
+			n, err := parseRange(v, lo, hi)
+			if err == nil {
+				*at(e) = n
+			}
+			return err
+		},
+	}
+}
+
+// boolParam is a switch that the engine's lock guards.
+func boolParam(name string, at func(*engine) *bool) parameter {
+	words := map[bool]string{true: "yes", false: "no"}
+	return parameter{
+		name: name,
+		get:  func(e *engine, _ *settings) string { return words[*at(e)] },
+		set: func(e *engine, _ *settings, v string) error {
+			v = strings.ToLower(v)
+			if v != words[true] && v != words[false] {
+				return badValue("argument must be 'yes' or 'no'")
+			}
+			*at(e) = v == words[true]
+			return nil
+		},
+	}
+}
+
 func parseRange(v string, lo, hi int64) (int64, error) {
 	n, err := strconv.ParseInt(v, 10, 64)
 	if err != nil {
@@ -225,6 +257,9 @@ var parameters = []parameter{
 	limitParam("hash-max-listpack-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
 	limitParam("hash-max-ziplist-entries", func(c *keyspace.Config) *int { return &c.HashMaxListpackEntries }),
 	limitParam("hash-max-ziplist-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
+	boolParam("latency-tracking", func(e *engine) *bool { return &e.latencyTracking }),
+	heldParam("latency-tracking-info-percentiles", "INFO tells these", always("50 99 99.9")),
+	engineParam("latency-monitor-threshold", 0, math.MaxInt64, func(e *engine) *int64 { return &e.latency.threshold }),
 	// Redis compresses the inner nodes of lists from this depth on. Here it is only kept:
 	// nodes are never compressed.
 	intParam("list-compress-depth", 0, math.MaxInt32, func(s *settings) *atomic.Int64 { return &s.listCompress }),
@@ -251,6 +286,8 @@ var parameters = []parameter{
 	limitParam("set-max-intset-entries", func(c *keyspace.Config) *int { return &c.SetMaxIntsetEntries }),
 	limitParam("set-max-listpack-entries", func(c *keyspace.Config) *int { return &c.SetMaxListpackEntries }),
 	limitParam("set-max-listpack-value", func(c *keyspace.Config) *int { return &c.SetMaxListpackValue }),
+	engineParam("slowlog-log-slower-than", -1, math.MaxInt64, func(e *engine) *int64 { return &e.slowlog.slowerThan }),
+	engineParam("slowlog-max-len", 0, math.MaxInt64, func(e *engine) *int64 { return &e.slowlog.maxLen }),
 	intParam("tcp-keepalive", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.tcpKeepAlive }),
 	intParam("timeout", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.timeout }),
 	limitParam("zset-max-listpack-entries", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackEntries }),

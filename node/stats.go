@@ -14,6 +14,8 @@ type stats struct {
 	commands       uint64
 	entriesApplied uint64
 	errorReplies   uint64
+	errors         map[string]uint64 // error replies by their first word
+	byCommand      []*commandStats   // by command.Command.Number; nil: never called
 
 	connections         atomic.Uint64
 	rejectedConnections atomic.Uint64
@@ -28,6 +30,7 @@ type stats struct {
 func (s *stats) reset() {
 	s.Stats = command.Stats{}
 	s.commands, s.errorReplies = 0, 0
+	s.errors, s.byCommand = nil, nil
 	s.connections.Store(0)
 	s.rejectedConnections.Store(0)
 	s.outputLimitCuts.Store(0)

@@ -41,12 +41,17 @@ type Command struct {
 	// First, Last and Step are the range of keys as older clients know it.
 	First, Last, Step int
 
-	full string              // "config|get"
-	sub  map[string]*Command // by name
+	full   string              // "config|get"
+	number int                 // in its table, subcommands included
+	sub    map[string]*Command // by name
 }
 
 // FullName is the name with the container's: "config|get".
 func (c *Command) FullName() string { return c.full }
+
+// Number tells commands of one table apart, subcommands included, from 0 without a
+// gap.
+func (c *Command) Number() int { return c.number }
 
 // Table finds commands by name. It is immutable and safe for concurrent use.
 type Table struct {
@@ -69,6 +74,14 @@ func NewTable(groups ...[]*Command) *Table {
 			t.byName[c.Name] = c
 			t.all = append(t.all, c)
 		}
+	}
+	next := 0
+	for _, c := range t.all {
+		c.number = next
+		for i, s := range c.Sub {
+			s.number = next + 1 + i
+		}
+		next += 1 + len(c.Sub)
 	}
 	slices.SortFunc(t.all, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
 	return t
@@ -124,7 +137,8 @@ func (t *Table) Find(name []byte) *Command {
 }
 
 // Lookup returns the row that a request names, the subcommand's where there is
-// one, and checks the number of arguments. Its errors are replies.
+// one, and checks the number of arguments. Its errors are replies; the row comes
+// along when only that number is wrong.
 func (t *Table) Lookup(args [][]byte) (*Command, error) {
 	c := lookup(t.byName, args[0])
 	if c == nil {
@@ -138,7 +152,7 @@ func (t *Table) Lookup(args [][]byte) (*Command, error) {
 		c = s
 	}
 	if !c.ArityOK(len(args)) {
-		return nil, wrongArity(c)
+		return c, wrongArity(c)
 	}
 	return c, nil
 }

@@ -1,0 +1,162 @@
+package node
+
+import (
+	"bytes"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redoubtdb/redoubt/node/command"
+)
+
+// commandStats is what INFO commandstats and latencystats tell of a command.
+type commandStats struct {
+	calls, rejected, failed uint64
+	total                   time.Duration
+	latency                 *histogram // nil before the first call that was tracked
+}
+
+// maxErrorNames bounds the names of errors that are told apart.
+const maxErrorNames = 128
+
+// of returns the numbers of a command. The engine's lock is held.
+func (s *stats) of(cmd *command.Command) *commandStats {
+	if n := cmd.Number(); n >= len(s.byCommand) {
+		s.byCommand = append(s.byCommand, make([]*commandStats, n+1-len(s.byCommand))...)
+	}
+	at := &s.byCommand[cmd.Number()]
+	if *at == nil {
+		*at = &commandStats{}
+	}
+	return *at
+}
+
+// known is of for a command that may not have been called: nil then.
+func (s *stats) known(cmd *command.Command) *commandStats {
+	if n := cmd.Number(); n < len(s.byCommand) {
+		return s.byCommand[n]
+	}
+	return nil
+}
+
+// errorReply counts an error reply by the first word of it.
+func (s *stats) errorReply(reply []byte) {
+	s.errorReplies++
+	name := reply[1:]
+	if i := bytes.IndexAny(name, " \r"); i >= 0 {
+		name = name[:i]
+	}
+	if _, known := s.errors[string(name)]; known || len(s.errors) < maxErrorNames {
+		if s.errors == nil {
+			s.errors = map[string]uint64{}
+		}
+		s.errors[string(name)]++
+	}
+}
+
+// account notes a command that ran for d and wrote reply.
+func (e *engine) account(c *conn, cmd *command.Command, args [][]byte, d time.Duration, reply []byte) {
+	e.stats.commands++
+	s := e.stats.of(cmd)
+	s.calls++
+	s.total += d
+	if e.latencyTracking {
+		if s.latency == nil {
+			s.latency = &histogram{}
+		}
+		s.latency.add(d)
+	}
+	if len(reply) > 0 && reply[0] == '-' {
+		s.failed++
+		e.stats.errorReply(reply)
+	}
+	if cmd.Flags&command.SkipSlowlog == 0 && e.slowlog.takes(d) {
+		e.slowlog.add(e.ctx.Now, d, cmd, args, c)
+	}
+	event := "command"
+	if cmd.Flags&command.Fast != 0 {
+		event = "fast-command"
+	}
+	e.latency.add(event, e.ctx.Now, d)
+}
+
+// called calls fn for every command of the table that was called or refused, in
+// the order of their names.
+func (s *stats) called(t *command.Table, fn func(*command.Command, *commandStats)) {
+	visit := func(cmd *command.Command) {
+		if numbers := s.known(cmd); numbers != nil {
+			fn(cmd, numbers)
+		}
+	}
+	for _, cmd := range t.All() {
+		visit(cmd)
+		subs := slices.Clone(cmd.Sub)
+		slices.SortFunc(subs, func(a, b *command.Command) int { return strings.Compare(a.Name, b.Name) })
+		for _, sub := range subs {
+			visit(sub)
+		}
+	}
+}
+
+// A histogram counts durations in buckets whose width is a sixteenth of their
+// power of two, from 1024 ns on: what is shorter is in the first.
+type histogram struct {
+	counts [octaves * subBuckets]uint64
+	n      uint64
+}
+
+const (
+	octaves    = 30 // up to 1024 ns * 2^30, 18 minutes
+	subBuckets = 16
+	shortest   = 1024 * time.Nanosecond
+)
+
+func bucketOf(d time.Duration) int {
+	if d < shortest {
+		return 0
+	}
+	octave := bits.Len64(uint64(d)) - bits.Len64(uint64(shortest))
+	if octave >= octaves {
+		return octaves*subBuckets - 1
+	}
+	width := shortest << octave / subBuckets
+	return octave*subBuckets + int((d-shortest<<octave)/width)
+}
+
+// upTo is where a bucket ends.
+func upTo(bucket int) time.Duration {
+	octave, sub := bucket/subBuckets, bucket%subBuckets
+	return shortest<<octave + time.Duration(sub+1)*(shortest<<octave/subBuckets)
+}
+
+func (h *histogram) add(d time.Duration) {
+	h.counts[bucketOf(d)]++
+	h.n++
+}
+
+// percentile is a duration that p percent of all are not above.
+func (h *histogram) percentile(p float64) time.Duration {
+	want, seen := p/100*float64(h.n), uint64(0)
+	for i, n := range h.counts {
+		if seen += n; n > 0 && float64(seen) >= want {
+			return upTo(i)
+		}
+	}
+	return 0
+}
+
+// cumulative calls fn for each power of two above which there are fewer than
+// above the one before, with the number of durations that are not above it.
+func (h *histogram) cumulative(fn func(limit time.Duration, n uint64)) {
+	seen := uint64(0)
+	for octave := range octaves {
+		before := seen
+		for _, n := range h.counts[octave*subBuckets : (octave+1)*subBuckets] {
+			seen += n
+		}
+		if seen > before {
+			fn(shortest<<(octave+1), seen)
+		}
+	}
+}
