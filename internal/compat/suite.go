@@ -47,6 +47,14 @@ var edits = []edit{
 	},
 	{
 		file: "tests/support/test.tcl",
+		old:  "    set val [r object encoding $key]\n    assert_match $enc $val\n",
+		new: "    set val [r object encoding $key]\n" +
+			"    if {$val eq {listpack} && [list [r type $key] $enc] in {{list quicklist} {set hashtable}}} return\n" +
+			"    assert_match $enc $val\n",
+		why: "the suite is of 7.0; since 7.2 small lists and small sets of strings are listpacks, and say so",
+	},
+	{
+		file: "tests/support/test.tcl",
 		old:  "            incr ::num_failed\n            send_data_packet $::test_server_fd err [join $details \"\\n\"]\n\n            if {$::stop_on_failure}",
 		new:  "            incr ::num_failed\n            send_data_packet $::test_server_fd err [join $details \"\\n\"]\n            catch {reconnect}\n\n            if {$::stop_on_failure}",
 		why:  "a test that failed half-way leaves its connection inside MULTI or with unread replies, and the next ones would be judged by that",

@@ -29,7 +29,45 @@ func notBuilt(command string) string {
 	return "not built yet: " + part
 }
 
-var unknownCommand = regexp.MustCompile(`(?i)unknown (?:sub)?command '([^']*)'(?:\. Try (\w+) HELP)?`)
+// Reasons that commands and parameters of CONFIG have in common.
+const (
+	noFiles       = "no node writes an RDB or append-only file: every write is in the log, and snapshots are made by redoubt snapshot"
+	noReplication = "replicas follow the log in etcd and S3; there is no replication stream to read"
+	noMigrate     = "MIGRATE is not offered, as in MemoryDB"
+	noShutdown    = "nodes are stopped by whoever runs them: SHUTDOWN is not offered, as in MemoryDB"
+	noEviction    = "nothing is ever evicted, so no access times or frequencies are kept"
+	noThread      = "no thread frees memory in the background: Go's garbage collector does, for DEL and UNLINK alike"
+)
+
+// absentCommands are those that Redoubt is not to have.
+var absentCommands = map[string]string{
+	"save": noFiles, "bgsave": noFiles, "bgrewriteaof": noFiles, "lastsave": noFiles,
+	"sync": noReplication, "psync": noReplication, "replicaof": noReplication, "slaveof": noReplication,
+	"migrate": noMigrate, "shutdown": noShutdown,
+}
+
+// absentParameters are parameters of CONFIG that have no meaning here, or belong
+// to a part that is not built.
+var absentParameters = map[string]string{
+	"repl-ping-replica-period": noReplication, "repl-backlog-size": noReplication,
+	"aof-use-rdb-preamble": noFiles, "rdb-key-save-delay": noFiles, "key-load-delay": noFiles, "rdbcompression": noFiles,
+	"lua-time-limit": notBuilt("eval"), "busy-reply-threshold": notBuilt("eval"),
+	"notify-keyspace-events":  "not built yet: keyspace notifications",
+	"tracking-table-max-keys": notBuilt("client|tracking"),
+	"activedefrag":            "there is no allocator whose fragments could be moved together: Go's heap has size classes",
+}
+
+var (
+	unknownCommand   = regexp.MustCompile(`(?i)unknown (?:sub)?command '([^']*)'(?:\. Try (\w+) HELP)?`)
+	unknownParameter = regexp.MustCompile(`Unknown option or number of arguments for CONFIG SET - '([^']*)'`)
+	heldParameter    = regexp.MustCompile(`CONFIG SET failed \(possibly related to argument '([^']*)'\)`)
+)
+
+// heldParameters have one value here, and a test that sets another one is about
+// what Redoubt does not have.
+var heldParameters = map[string]string{
+	"appendonly": noFiles, "appendfsync": noFiles, "save": noFiles, "maxmemory-policy": noEviction,
+}
 
 // missing is the reason that an error says by itself, if it is one.
 func (e *Excuses) missing(detail string) string {
@@ -38,8 +76,24 @@ func (e *Excuses) missing(detail string) string {
 		if m[2] != "" {
 			name = strings.ToLower(m[2]) + "|" + name
 		}
-		if _, ok := parts[name]; ok && !e.has(name) {
+		if e.has(name) {
+			continue
+		}
+		if _, ok := parts[name]; ok {
 			return notBuilt(name)
+		}
+		if why := absentCommands[name]; why != "" {
+			return why
+		}
+	}
+	for _, m := range unknownParameter.FindAllStringSubmatch(detail, -1) {
+		if why := absentParameters[strings.ToLower(m[1])]; why != "" {
+			return why
+		}
+	}
+	for _, m := range heldParameter.FindAllStringSubmatch(detail, -1) {
+		if why := heldParameters[strings.ToLower(m[1])]; why != "" {
+			return why
 		}
 	}
 	return ""
