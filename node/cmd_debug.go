@@ -55,6 +55,10 @@ func init() {
 			"PROTOCOL <type>",
 			"Reply with a test value of the specified type. <type> can be: string, integer,",
 			"double, bignum, null, array, set, map, attrib, push, verbatim, true, false."}},
+		"QUICKLIST-PACKED-THRESHOLD": {1, 1, debugPackedThreshold, []string{
+			"QUICKLIST-PACKED-THRESHOLD <size>",
+			"Does nothing: lists here have no threshold from which on an element is kept apart.",
+			"It is there for tests that set Redis's low, to try large elements."}},
 		"RELOAD": {0, anyNumber, debugReload, []string{
 			"RELOAD", "Write the data as an RDB file, read it back and go on with what was read. Fails,",
 			"and keeps the data, if that is not what was in memory."}},
@@ -126,6 +130,14 @@ func debugLog(x *command.Ctx) {
 
 func debugSetActiveExpire(x *command.Ctx) {
 	client(x).srv.engine.activeExpire = string(x.Args[2]) != "0"
+	x.Out.OK()
+}
+
+func debugPackedThreshold(x *command.Ctx) {
+	if n, err := parseMemory(string(x.Args[2])); err != nil || n > 4<<30 {
+		x.Out.Error("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+		return
+	}
 	x.Out.OK()
 }
 

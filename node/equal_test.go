@@ -442,6 +442,10 @@ func TestConversationsEqualRedis(t *testing.T) {
 			debug protocol nosuch
 			debug log hello
 			debug reload nosuch
+			debug quicklist-packed-threshold 100b
+			debug quicklist-packed-threshold x
+			debug quicklist-packed-threshold 5gb
+			debug quicklist-packed-threshold 0
 			set key:1 mine
 			debug populate 3
 			mget key:0 key:1 key:2
