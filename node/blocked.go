@@ -151,6 +151,8 @@ func (e *engine) runAgain(b *blockedClient) error {
 	out := &resp.Writer{Proto: c.proto, Limit: c.srv.replyLimit()}
 	if err := c.admit(b.cmd, b.args); err != nil {
 		out.Error(err.Error())
+		e.stats.of(b.cmd).rejected++
+		e.stats.errorReply(out.B)
 	} else {
 		e.invokeAlone(c, out, b.cmd, b.args)
 	}
@@ -163,9 +165,6 @@ func (e *engine) runAgain(b *blockedClient) error {
 	case out.Over:
 		e.resolve(b, &outcome{err: errOutputLimit})
 	default:
-		if len(out.B) > 0 && out.B[0] == '-' {
-			e.stats.errorReplies++
-		}
 		e.resolve(b, &outcome{reply: out.B, seq: seq})
 	}
 	return nil

@@ -137,7 +137,9 @@ func (e *engine) invoke(c *conn, out *resp.Writer, cmd *command.Command, args []
 	cmd.Handler(ctx)
 	ctx.Args, ctx.Cmd = outerArgs, outerCmd
 	e.clock = time.Since(e.stats.started)
-	e.account(c, cmd, args, e.clock-start, out.B[before:])
+	if reply := out.B[before:]; len(reply) > 0 || cmd.Flags&command.Blocking == 0 { // otherwise c waits
+		e.account(c, cmd, args, e.clock-start, reply)
+	}
 	if e.unit.Empty() { // otherwise the unit's own entry comes later than all it read
 		e.wait = max(e.wait, e.dependsOn(cmd, args))
 	}
