@@ -18,7 +18,7 @@ func TestDebugReload(t *testing.T) {
 	n := startNode(t, nil)
 	c, other := commandtest.Dial(t, n.Addr()), commandtest.Dial(t, n.Addr())
 	for _, request := range []string{
-		"config set hash-max-listpack-entries 0", "set a 1", "set gone 1 px 1", "set e 1 ex 1000", "select 3",
+		"debug set-active-expire 0", "config set hash-max-listpack-entries 0", "set a 1", "set gone 1 px 1", "set e 1 ex 1000", "select 3",
 		"hset h f v", "debug populate 5000 k 100",
 	} {
 		if reply := c.Do(words(request)...); reply[0] == '-' {
