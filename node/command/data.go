@@ -7,7 +7,7 @@ const MaxString = 512 << 20
 
 // Data returns the rows of all commands on data.
 func Data() []*Command {
-	return slices.Concat(genericRows(), expireRows(), stringRows(), bitmapRows(), hashRows(), listRows(), setRows(), zsetRows(),
+	return slices.Concat(genericRows(), expireRows(), sortRows(), stringRows(), bitmapRows(), hashRows(), listRows(), setRows(), zsetRows(),
 		geoRows())
 }
 

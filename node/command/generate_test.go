@@ -14,8 +14,9 @@ type generator struct {
 	now  int64 // Unix milliseconds of the sequence
 	step int64 // makes every relative expiry different, see future
 
-	requests []request
-	dumps    []string // what DUMP returned lately
+	requests   []request
+	sortsZSets bool     // see sortKey
+	dumps      []string // what DUMP returned lately
 }
 
 // databases is the number of databases the requests use, of Redis's 16.

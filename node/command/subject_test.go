@@ -64,7 +64,7 @@ func (s *subject) Touched(db int, key []byte) { s.touched[dbKey{db, string(key)}
 func (s *subject) TouchedDB(db int)           { s.flushed[db] = true }
 
 func (s *subject) Event(_ command.EventClass, event string, db int, key []byte) {
-	if event != "expired" {
+	if event != "expired" && !(event == "keymiss" && namedByPattern(string(key))) {
 		s.events = append(s.events, fmt.Sprintf("%d__:%s %q", db, event, key))
 	}
 }

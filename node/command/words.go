@@ -13,6 +13,7 @@ var (
 	wordSREM      = []byte("SREM")
 	wordLPOP      = []byte("LPOP")
 	wordRPOP      = []byte("RPOP")
+	wordRPUSH     = []byte("RPUSH")
 	wordLMOVE     = []byte("LMOVE")
 	wordLEFT      = []byte("LEFT")
 	wordRIGHT     = []byte("RIGHT")

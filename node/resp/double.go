@@ -23,20 +23,31 @@ func ParseDouble(b []byte) (float64, bool) {
 // with strtod's liberties: blanks may precede the number, a NUL ends it, nothing is
 // zero, and what is out of range is infinite or zero. NaN is not a number.
 func ParseLooseDouble(b []byte) (float64, bool) {
+	f, _, ok := parseLoose(b)
+	return f, ok
+}
+
+// ParseSortWeight reads b as SORT reads numbers: like ParseLooseDouble, but what is
+// out of range is no number.
+func ParseSortWeight(b []byte) (float64, bool) {
+	f, inRange, ok := parseLoose(b)
+	return f, ok && inRange
+}
+
+func parseLoose(b []byte) (f float64, inRange, ok bool) {
 	if f, ok := smallInt(b); ok {
-		return f, true
+		return f, true, true
 	}
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
 	if len(b) == 0 {
-		return 0, true
+		return 0, true, true
 	}
 	for len(b) > 0 && isSpace(b[0]) {
 		b = b[1:]
 	}
-	f, _, ok := strtod(b)
-	return f, ok
+	return strtod(b)
 }
 
 // smallInt reads what most scores are, fast: up to 15 digits, which a float64 holds
