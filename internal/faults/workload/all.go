@@ -3,7 +3,7 @@ package workload
 // All is every workload, for one round.
 func All(env *Env) []Workload {
 	return []Workload{
-		NewProbe(env), NewQuiet(env), NewRegisters(env), NewCounters(env), NewHashes(env), NewBank(env), NewMixed(env),
-		NewLedger(env), NewPrefix(env), NewExpiry(env),
+		NewProbe(env), NewQuiet(env), NewRegisters(env), NewCounters(env), NewHashes(env), NewQueues(env), NewSets(env),
+		NewSortedSets(env), NewBank(env), NewMixed(env), NewLedger(env), NewPrefix(env), NewExpiry(env),
 	}
 }

@@ -263,7 +263,7 @@ func judge(value any, err error) (Outcome, any, error) {
 // refused reports whether the server said that it did nothing because of what
 // it is at present; another node, or the same one later, may do it.
 func refused(reply string) bool {
-	for _, code := range []string{"READONLY", "LOADING", "LOGFULL", "EXECABORT", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ERR max number of clients"} {
+	for _, code := range []string{"READONLY", "LOADING", "LOGFULL", "EXECABORT", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "UNBLOCKED", "ERR max number of clients"} {
 		if strings.HasPrefix(reply, code) {
 			return true
 		}

@@ -2,13 +2,15 @@ package workload
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// Mixed writes keys of several types in one transaction: MULTI, INCR count, HSET
-// and HINCRBY of a hash, SET last, APPEND to a log, EXEC. Readers read all of
-// them in one transaction, and all must tell of the same writes.
+// Mixed writes keys of many types in one transaction: MULTI, INCR count, HSET and
+// HINCRBY of a hash, SET last, APPEND to a log, LPUSH, SADD, ZINCRBY, EXEC.
+// Readers read all of them in one transaction, and all must tell of the same writes.
 //
 // One client a node reads that node's copy.
 type Mixed struct {
@@ -60,8 +62,11 @@ func (w *Mixed) write(c *Client, group string, t tag) {
 		Cmd("HSET", group+":hash", t.writer(), string(t)),
 		Cmd("HINCRBY", group+":hash", mixedNumber, 1),
 		Cmd("SET", group+":last", string(t)),
-		Cmd("APPEND", group+":log", string(t)))
-	w.env.reportError(w.Name(), r, "MULTI INCR HSET HINCRBY SET APPEND EXEC", group, t)
+		Cmd("APPEND", group+":log", string(t)),
+		Cmd("LPUSH", group+":list", string(t)),
+		Cmd("SADD", group+":set", string(t)),
+		Cmd("ZINCRBY", group+":zset", 1, mixedNumber))
+	w.env.reportError(w.Name(), r, "MULTI INCR HSET HINCRBY SET APPEND LPUSH SADD ZINCRBY EXEC", group, t)
 	var answer mixedAnswer
 	if r.Outcome == Done && r.Err == nil {
 		var err error
@@ -97,6 +102,10 @@ func readCommands(group string) [][]any {
 		Cmd("GET", group+":last"),
 		Cmd("STRLEN", group+":log"),
 		Cmd("GETRANGE", group+":log", -tagSize, -1),
+		Cmd("LLEN", group+":list"),
+		Cmd("LINDEX", group+":list", 0),
+		Cmd("SCARD", group+":set"),
+		Cmd("ZSCORE", group+":zset", mixedNumber),
 	}
 }
 
@@ -130,29 +139,41 @@ func (w *Mixed) agreed(group string, r Result, what string) (value mixedValue, o
 	return value, err == nil
 }
 
-// Check judges every group as a whole, and its log write by write.
+// Check judges every group as a whole, and its log, list and set write by write.
 func (w *Mixed) Check(ctx context.Context, c *Client) error {
 	err := w.ops.readBack(ctx, c, func(group string) Result { return w.read(c, group) })
 	if err != nil {
 		return err
 	}
-	err = w.ops.readBack(ctx, c, func(group string) Result { return w.readLog(c, group) })
-	if err != nil {
-		return err
+	for part, command := range map[string][]any{
+		":log":  Cmd("GETRANGE", 0, -1),
+		":list": Cmd("LRANGE", 0, -1),
+		":set":  Cmd("SMEMBERS"),
+	} {
+		err = w.ops.readBack(ctx, c, func(group string) Result { return w.readTags(c, group, part, command) })
+		if err != nil {
+			return err
+		}
 	}
 	return w.ops.checkKeys(ctx, w.env, w.Name(), mixedModel)
 }
 
-// readLog compares the log with what became of the group's writes.
-func (w *Mixed) readLog(c *Client, group string) Result {
-	r := c.Read("GET", group+":log")
-	if w.env.reportError(w.Name(), r, "GET", group+":log") || r.Outcome != Done {
+// readTags compares a part that holds the tags of all writes with what became of them.
+func (w *Mixed) readTags(c *Client, group, part string, command []any) Result {
+	command = slices.Insert(slices.Clone(command), 1, any(group+part))
+	r := c.Read(command...)
+	if w.env.reportError(w.Name(), r, command...) || r.Outcome != Done {
 		return r
+	}
+	tags := r.String()
+	list, _ := r.Value.([]any)
+	for _, v := range list {
+		tags += fmt.Sprint(v)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.fates[group].compare(r.String()); err != nil {
-		w.env.Report(w.Name(), "%s:log: %v", group, err)
+	if err := w.fates[group].compare(tags); err != nil {
+		w.env.Report(w.Name(), "%s%s: %v", group, part, err)
 	}
 	return r
 }

@@ -43,17 +43,18 @@ type mixedAnswer struct {
 	first bool
 }
 
-// parseMixedAnswer takes the answers to INCR, HSET, HINCRBY, SET and APPEND apart
-// and compares them.
+// parseMixedAnswer takes the answers to INCR, HSET, HINCRBY, SET, APPEND, LPUSH, SADD
+// and ZINCRBY apart and compares them.
 func parseMixedAnswer(reply any) (mixedAnswer, error) {
 	list, _ := reply.([]any)
-	if len(list) != 5 {
-		return mixedAnswer{}, fmt.Errorf("five commands were answered with %v", reply)
+	if len(list) != 8 {
+		return mixedAnswer{}, fmt.Errorf("eight commands were answered with %v", reply)
 	}
 	count, _ := list[0].(int64)
 	added, _ := list[1].(int64)
-	if list[2] != count || list[3] != "OK" || list[4] != count*tagSize {
-		return mixedAnswer{}, fmt.Errorf("INCR, HSET, HINCRBY, SET and APPEND of %d bytes disagree: %v", tagSize, list)
+	score, _ := number(list[7])
+	if list[2] != count || list[3] != "OK" || list[4] != count*tagSize || list[5] != count || list[6] != int64(1) || score != count {
+		return mixedAnswer{}, fmt.Errorf("INCR, HSET, HINCRBY, SET, APPEND of %d bytes, LPUSH, SADD and ZINCRBY disagree: %v", tagSize, list)
 	}
 	return mixedAnswer{count: count, first: added == 1}, nil
 }
@@ -62,11 +63,11 @@ func parseMixedAnswer(reply any) (mixedAnswer, error) {
 func parseMixed(reply any) (mixedValue, error) {
 	var m mixedValue
 	list, _ := reply.([]any)
-	if len(list) != 6 {
-		return m, fmt.Errorf("six commands were answered with %v", reply)
+	if len(list) != 10 {
+		return m, fmt.Errorf("ten commands were answered with %v", reply)
 	}
 	disagree := func() (mixedValue, error) {
-		return m, fmt.Errorf("GET count, HLEN, HGETALL, GET last, STRLEN log and the end of log disagree: %v", list)
+		return m, fmt.Errorf("GET count, HLEN, HGETALL, GET last, STRLEN log, the end of log, LLEN, LINDEX, SCARD and ZSCORE disagree: %v", list)
 	}
 	m.count, _ = number(list[0])
 	hash, err := parseMixedHash(list[2])
@@ -77,6 +78,11 @@ func parseMixed(reply any) (mixedValue, error) {
 	last, _ := list[3].(string)
 	m.last = tag(last)
 	if hash.count != m.count || list[1] != hash.fields || list[4] != m.count*tagSize || list[5] != last {
+		return disagree()
+	}
+	score, _ := number(list[9])
+	pushed, _ := list[7].(string)
+	if list[6] != m.count || pushed != last || list[8] != m.count || score != m.count {
 		return disagree()
 	}
 	if (m.count == 0) != (last == "") {
@@ -158,7 +164,7 @@ type fates map[tag]Outcome
 // maxWrong is how many writes of one group are named when something is wrong.
 const maxWrong = 5
 
-// compare finds the differences between a log and the writes whose tags it must
+// compare finds the differences between what is there and the writes whose tags it must
 // hold: each that was acknowledged, once; each of unknown outcome, once or never;
 // no other.
 func (f fates) compare(log string) error {

@@ -49,6 +49,16 @@ func TestMixedModel(t *testing.T) {
 	})
 }
 
+// replies is a list of them, with its numbers as servers answer them.
+func replies(list ...any) []any {
+	for i, v := range list {
+		if n, ok := v.(int); ok {
+			list[i] = int64(n)
+		}
+	}
+	return list
+}
+
 func TestParseMixed(t *testing.T) {
 	hash := func(count string, tags ...any) []any {
 		h := []any{"n", count}
@@ -65,20 +75,26 @@ func TestParseMixed(t *testing.T) {
 		want  mixedValue
 		err   string
 	}{
-		{"nothing", []any{nil, int64(0), []any{}, nil, int64(0), ""}, mixedValue{}, ""},
-		{"two writes", []any{"2", int64(3), hash("2", a, b), b, int64(16), b}, two, ""},
-		{"count is behind", []any{"1", int64(3), hash("2", a, b), b, int64(16), b}, mixedValue{}, "disagree"},
-		{"the hash's count is behind", []any{"2", int64(3), hash("1", a, b), b, int64(16), b}, mixedValue{}, "disagree"},
-		{"the hash is of another length", []any{"2", int64(2), hash("2", a, b), b, int64(16), b}, mixedValue{}, "disagree"},
-		{"the hash misses the last", []any{"2", int64(2), hash("2", a), b, int64(16), b}, mixedValue{}, "disagree"},
-		{"last is behind", []any{"2", int64(3), hash("2", a, b), a, int64(16), b}, mixedValue{}, "disagree"},
-		{"last is gone", []any{"2", int64(3), hash("2", a, b), nil, int64(16), ""}, mixedValue{}, "disagree"},
-		{"log is behind", []any{"2", int64(3), hash("2", a, b), b, int64(8), a}, mixedValue{}, "disagree"},
-		{"log has half a write", []any{"2", int64(3), hash("2", a, b), b, int64(12), b}, mixedValue{}, "disagree"},
-		{"a field from nowhere", []any{"2", int64(3), []any{"n", "2", "9", a}, b, int64(16), b}, mixedValue{}, "nobody has written"},
-		{"another's field", []any{"2", int64(3), []any{"n", "2", "1", a}, b, int64(16), b}, mixedValue{}, "nobody has written"},
-		{"no hash", []any{"2", int64(3), nil, b, int64(16), b}, mixedValue{}, "HGETALL was answered with"},
-		{"too few", []any{"2"}, mixedValue{}, "six commands"},
+		{"nothing", replies(nil, 0, []any{}, nil, 0, "", 0, nil, 0, nil), mixedValue{}, ""},
+		{"two writes", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, "2"), two, ""},
+		{"count is behind", replies("1", 3, hash("2", a, b), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
+		{"the hash's count is behind", replies("2", 3, hash("1", a, b), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
+		{"the hash is of another length", replies("2", 2, hash("2", a, b), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
+		{"the hash misses the last", replies("2", 2, hash("2", a), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
+		{"last is behind", replies("2", 3, hash("2", a, b), a, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
+		{"last is gone", replies("2", 3, hash("2", a, b), nil, 16, "", 2, nil, 2, "2"), mixedValue{}, "disagree"},
+		{"log is behind", replies("2", 3, hash("2", a, b), b, 8, a, 2, b, 2, "2"), mixedValue{}, "disagree"},
+		{"log has half a write", replies("2", 3, hash("2", a, b), b, 12, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
+		{"list is behind", replies("2", 3, hash("2", a, b), b, 16, b, 1, a, 2, "2"), mixedValue{}, "disagree"},
+		{"list has another's", replies("2", 3, hash("2", a, b), b, 16, b, 2, a, 2, "2"), mixedValue{}, "disagree"},
+		{"list is gone", replies("2", 3, hash("2", a, b), b, 16, b, 2, nil, 2, "2"), mixedValue{}, "disagree"},
+		{"set is behind", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 1, "2"), mixedValue{}, "disagree"},
+		{"sorted set is behind", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, "1"), mixedValue{}, "disagree"},
+		{"sorted set is gone", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, nil), mixedValue{}, "disagree"},
+		{"a field from nowhere", replies("2", 3, []any{"n", "2", "9", a}, b, 16, b, 2, b, 2, "2"), mixedValue{}, "nobody has written"},
+		{"another's field", replies("2", 3, []any{"n", "2", "1", a}, b, 16, b, 2, b, 2, "2"), mixedValue{}, "nobody has written"},
+		{"no hash", replies("2", 3, nil, b, 16, b, 2, b, 2, "2"), mixedValue{}, "HGETALL was answered with"},
+		{"too few", []any{"2"}, mixedValue{}, "ten commands"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseMixed(tt.reply)
@@ -96,12 +112,15 @@ func TestParseMixedAnswer(t *testing.T) {
 		want  mixedAnswer
 		err   string
 	}{
-		{[]any{int64(3), int64(1), int64(3), "OK", int64(24)}, mixedAnswer{3, true}, ""},
-		{[]any{int64(3), int64(0), int64(3), "OK", int64(24)}, mixedAnswer{3, false}, ""},
-		{[]any{int64(3), int64(0), int64(2), "OK", int64(24)}, mixedAnswer{}, "disagree"},
-		{[]any{int64(3), int64(0), int64(3), nil, int64(24)}, mixedAnswer{}, "disagree"},
-		{[]any{int64(3), int64(0), int64(3), "OK", int64(16)}, mixedAnswer{}, "disagree"},
-		{[]any{int64(3)}, mixedAnswer{}, "five commands"},
+		{replies(3, 1, 3, "OK", 24, 3, 1, "3"), mixedAnswer{3, true}, ""},
+		{replies(3, 0, 3, "OK", 24, 3, 1, "3"), mixedAnswer{3, false}, ""},
+		{replies(3, 0, 2, "OK", 24, 3, 1, "3"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, nil, 24, 3, 1, "3"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 16, 3, 1, "3"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 24, 2, 1, "3"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 24, 3, 0, "3"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 24, 3, 1, "4"), mixedAnswer{}, "disagree"},
+		{replies(3), mixedAnswer{}, "eight commands"},
 	} {
 		got, err := parseMixedAnswer(tt.reply)
 		expectError(t, tt.reply, err, tt.err)
@@ -160,6 +179,16 @@ func TestMixedFindsLies(t *testing.T) {
 		{name: "the log holds another's write", what: "was acknowledged and is not there",
 			primary: always("APPEND", func(c []string) []string {
 				return eval("redis.call('SET', KEYS[1], string.rep('x', redis.call('STRLEN', KEYS[1])) .. ARGV[1]) return redis.call('STRLEN', KEYS[1])", c[1], c[2])
+			})},
+		{name: "an element is another's", what: "was acknowledged and is not there",
+			primary: sometimes("LPUSH", func(c []string) []string {
+				return eval("redis.call('LSET', KEYS[1], -1, string.rep('x', 8)) return redis.call('LPUSH', KEYS[1], ARGV[1])", c[1], c[2])
+			})},
+		{name: "a member is lost", what: "disagree",
+			primary: sometimes("SADD", func([]string) []string { return eval("return 1") })},
+		{name: "a score counts twice", what: "disagree",
+			primary: sometimes("ZINCRBY", func(c []string) []string {
+				return eval("local n = redis.call('ZINCRBY', KEYS[1], 1, ARGV[1]) redis.call('ZINCRBY', KEYS[1], 1, ARGV[1]) return n", c[1], c[3])
 			})},
 		{name: "a write is answered with an error", what: "was answered with ERR",
 			primary: sometimes("HINCRBY", func([]string) []string { return eval("return redis.error_reply('ERR no')") })},

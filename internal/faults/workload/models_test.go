@@ -60,17 +60,24 @@ type reference interface {
 	alien(output any) any
 }
 
-// subjects are the models with their references.
-var subjects = []struct {
-	name  string
-	model porcupine.Model
-	fresh func() reference
-}{
-	{"register", registerModel, func() reference { return &registerReference{} }},
-	{"counter", counterModel, func() reference { return &counterReference{} }},
-	{"hash", hashModel, func() reference { return hashReference{} }},
-	{"bank", bankModel, func() reference { return bankReference{} }},
-	{"mixed", mixedModel, func() reference { return &mixedReference{} }},
+// subject is a model with its reference.
+type subject struct {
+	name    string
+	model   porcupine.Model
+	fresh   func() reference
+	perLife int // operations that one key gets in its life
+	unknown int // of them may be without an answer
+}
+
+var subjects = []subject{
+	{"register", registerModel, func() reference { return &registerReference{} }, 2000, maxUnknown},
+	{"counter", counterModel, func() reference { return &counterReference{} }, 2000, maxUnknown},
+	{"hash", hashModel, func() reference { return hashReference{} }, 2000, maxUnknown},
+	{"bank", bankModel, func() reference { return bankReference{} }, 2000, maxUnknown},
+	{"mixed", mixedModel, func() reference { return &mixedReference{} }, 2000, maxUnknown},
+	{"queue", queueModel, func() reference { return &queueReference{} }, 600, fewUnknown + 2},
+	{"set", setModel, func() reference { return &setReference{} }, 600, fewUnknown + 2},
+	{"zset", zsetModel, func() reference { return &zsetReference{} }, 600, fewUnknown + 2},
 }
 
 // execution is a history of n operations that were really executed one after the
@@ -126,7 +133,7 @@ func execute(d dice, server reference, n int, spread int64, unknown int) executi
 func TestModelsAcceptWhatWasExecuted(t *testing.T) {
 	for _, s := range subjects {
 		t.Run(s.name, rapid.MakeCheck(func(t *rapid.T) {
-			e := execute(drawn{t}, s.fresh(), rapid.IntRange(1, 60).Draw(t, "operations"), 5*pace, maxUnknown)
+			e := execute(drawn{t}, s.fresh(), rapid.IntRange(1, 60).Draw(t, "operations"), 5*pace, s.unknown)
 			if !porcupine.CheckOperations(s.model, e.history) {
 				t.Fatalf("rejected: %v", e.history)
 			}
@@ -181,7 +188,7 @@ func TestWhatIsLeftOutChangesNoVerdict(t *testing.T) {
 		}
 		t.Run(s.name, rapid.MakeCheck(func(t *rapid.T) {
 			d := drawn{t}
-			e := execute(d, s.fresh(), rapid.IntRange(1, 25).Draw(t, "operations"), 5*pace, maxUnknown)
+			e := execute(d, s.fresh(), rapid.IntRange(1, 25).Draw(t, "operations"), 5*pace, s.unknown)
 			for range rapid.IntRange(0, 3).Draw(t, "forgeries") {
 				o := &e.history[rapid.IntRange(0, len(e.history)-1).Draw(t, "forged")]
 				if o.Output == nil {
@@ -209,12 +216,11 @@ const judgedWithin = 20 * time.Second
 // TestModelsDecide: what one key gets in its life, with as many unknown outcomes
 // as a key may have, is judged either way.
 func TestModelsDecide(t *testing.T) {
-	const perLife = 2000
 	for _, s := range subjects {
 		for seed := range uint64(3) {
 			for _, forged := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%d/forged=%v", s.name, seed, forged), func(t *testing.T) {
-					e := execute(rand.New(rand.NewPCG(seed, 1)), s.fresh(), perLife, 2*pace, maxUnknown)
+					e := execute(rand.New(rand.NewPCG(seed, 1)), s.fresh(), s.perLife, 2*pace, s.unknown)
 					want := porcupine.Ok
 					if forged {
 						last := &e.history[len(e.history)-1]

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,8 +14,13 @@ import (
 // an order may have to try every subset of them.
 const maxUnknown = 8
 
+// fewUnknown is for keys whose state any of them can change so that no later write
+// covers it: there the search has more to try.
+const fewUnknown = 4
+
 // operations is a history by key, of one workload.
 type operations struct {
+	limit   int // of operations of unknown outcome on a key; 0: maxUnknown
 	mu      sync.Mutex
 	byKey   map[string][]porcupine.Operation
 	unknown map[string]int
@@ -56,7 +62,7 @@ func (o *operations) addWrite(key string, r Result, input, output any) {
 func (o *operations) crowded(key string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.unknown[key] >= maxUnknown
+	return o.unknown[key] >= cmp.Or(o.limit, maxUnknown)
 }
 
 func (o *operations) count() int {

@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ const (
 
 // Prefix counts up in keys of one writer each, so that whatever a reader sees
 // tells which prefix of the history it has before it: a and b take every number
-// one after the other, c, d and e take them together. A replica shows longer and
+// one after the other, all the others, which are of many types, take them together. A replica shows longer and
 // longer prefixes on one connection, of what is committed: what it has shown the
 // primary shows from then on.
 type Prefix struct {
@@ -63,15 +62,50 @@ func (w *Prefix) Run(ctx context.Context, n int, c *Client) {
 	}
 }
 
-// The keys of a chain. A reading is of a and b, or of c, d and e.
+// The keys of a chain. A reading is of a and b, or of all the others.
 const (
 	keyA = iota
 	keyB
 	keyC
-	keyD
-	keyE
+	keyHash
+	keyList
+	keySet
+	keySorted
 	chainKeys
 )
+
+// keyNames are letters, as are the names of members and fields.
+const keyNames = "abchlsz"
+
+// countUp is the command that makes a key's number n.
+func countUp(key int, name string, n int64) []any {
+	switch key {
+	case keyHash:
+		return Cmd("HSET", name, "n", n)
+	case keyList:
+		return Cmd("LPUSH", name, n)
+	case keySet:
+		return Cmd("SADD", name, n)
+	case keySorted:
+		return Cmd("ZADD", name, n, "n")
+	}
+	return Cmd("SET", name, n)
+}
+
+// countOf is the command that reads a key's number.
+func countOf(key int, name string) []any {
+	switch key {
+	case keyHash:
+		return Cmd("HGET", name, "n")
+	case keyList:
+		return Cmd("LINDEX", name, 0)
+	case keySet:
+		return Cmd("SCARD", name)
+	case keySorted:
+		return Cmd("ZSCORE", name, "n")
+	}
+	return Cmd("GET", name)
+}
 
 // chain is the keys of one writer until the outcome of a write is unknown: that
 // write may happen at any later time, when the keys would have moved on.
@@ -87,7 +121,7 @@ func (w *Prefix) extend(n int) *chain {
 	defer w.mu.Unlock()
 	ch := &chain{}
 	for i := range ch.keys {
-		ch.keys[i] = w.env.key(w.Name(), n, ".", len(w.chains[n]), ":", "abcde"[i:i+1])
+		ch.keys[i] = w.env.key(w.Name(), n, ".", len(w.chains[n]), ":", keyNames[i:i+1])
 	}
 	w.chains[n] = append(w.chains[n], ch)
 	return ch
@@ -120,13 +154,13 @@ func (w *Prefix) write(ctx context.Context, n int, c *Client) {
 // that was refused is made again before the next.
 func (w *Prefix) step(c *Client, ch *chain) bool {
 	if c.Rand.IntN(3) == 0 {
-		n := ch.sent[keyC].Load() + 1
+		n := ch.committed[keyC].Load() + 1
 		commands := make([][]any, 0, chainKeys-keyC)
-		for k := keyC; k <= keyE; k++ {
+		for k := keyC; k < chainKeys; k++ {
 			ch.sent[k].Store(n)
-			commands = append(commands, Cmd("SET", ch.keys[k], n))
+			commands = append(commands, countUp(k, ch.keys[k], n))
 		}
-		return w.wrote(c.Exec(true, commands...), ch, n, keyC, keyD, keyE)
+		return w.wrote(c.Exec(true, commands...), ch, n, keyC, keyHash, keyList, keySet, keySorted)
 	}
 	// b follows a before a goes on.
 	key, n := keyB, ch.committed[keyA].Load()
@@ -172,7 +206,7 @@ func (w *Prefix) read(ctx context.Context, c *Client, primary bool) {
 	for c.Connect(ctx) && c.Think(ctx) {
 		from, to := keyA, keyB
 		if c.Rand.IntN(2) == 0 {
-			from, to = keyC, keyE
+			from, to = keyC, keySorted
 		}
 		if !w.look(c, w.pick(c), from, to, last, primary) {
 			clear(last) // the next connection may be to another process
@@ -191,7 +225,11 @@ func (w *Prefix) look(c *Client, ch *chain, from, to int, last shown, primary bo
 	if from == keyA {
 		r = c.Read("MGET", ch.keys[keyA], ch.keys[keyB])
 	} else {
-		r = c.Exec(false, Cmd("GET", ch.keys[keyC]), Cmd("GET", ch.keys[keyD]), Cmd("GET", ch.keys[keyE]))
+		commands := make([][]any, 0, chainKeys-keyC)
+		for k := from; k <= to; k++ {
+			commands = append(commands, countOf(k, ch.keys[k]))
+		}
+		r = c.Exec(false, commands...)
 	}
 	if r.Outcome != Done {
 		return false
@@ -246,9 +284,8 @@ func numbers(value any, n int) ([]int64, error) {
 		if v == nil {
 			continue
 		}
-		s, _ := v.(string)
-		var err error
-		if list[i], err = strconv.ParseInt(s, 10, 64); err != nil {
+		var ok bool
+		if list[i], ok = number(v); !ok {
 			return nil, fmt.Errorf("%q is no number", v)
 		}
 	}
@@ -261,7 +298,7 @@ func (w *Prefix) Check(ctx context.Context, c *Client) error {
 	defer w.mu.Unlock()
 	for _, chains := range w.chains {
 		for _, ch := range chains {
-			for _, keys := range [][2]int{{keyA, keyB}, {keyC, keyE}} {
+			for _, keys := range [][2]int{{keyA, keyB}, {keyC, keySorted}} {
 				for !w.look(c, ch, keys[0], keys[1], shown{}, true) {
 					if !c.Connect(ctx) || !c.Think(ctx) {
 						return fmt.Errorf("%s: read back: %w", w.Name(), ctx.Err())

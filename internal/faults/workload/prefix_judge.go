@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// reading is what was read of a and b, or of c, d and e, at once, and what bounds
+// reading is what was read of a and b, or of all the others, at once, and what bounds
 // it.
 type reading struct {
 	keys      []string

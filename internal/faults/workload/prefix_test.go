@@ -50,11 +50,11 @@ func TestReading(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	got, err := numbers([]any{"12", nil}, 2)
-	if err != nil || got[0] != 12 || got[1] != 0 {
+	got, err := numbers([]any{"12", nil, int64(3)}, 3)
+	if err != nil || got[0] != 12 || got[1] != 0 || got[2] != 3 {
 		t.Errorf("%v, %v", got, err)
 	}
-	for _, value := range []any{nil, "12", []any{"12"}, []any{"12", "x"}, []any{"12", int64(3)}, []any{"1", "2", "3"}} {
+	for _, value := range []any{nil, "12", []any{"12"}, []any{"12", "x"}, []any{"12", []any{}}, []any{"1", "2", "3"}} {
 		if got, err := numbers(value, 2); err == nil {
 			t.Errorf("numbers(%v) = %v", value, got)
 		}
@@ -119,13 +119,10 @@ func TestPrefixFinds(t *testing.T) {
 	}{
 		{"a replica that goes back", nil, every(20, named("MGET"), instead(say("", "")...)), "went back"},
 		{"a replica that goes back in a transaction", nil, inTransaction(10, "GET", instead("GET", "t:none")), "went back"},
-		{"half of a transaction", every(20, to(":e"), instead(sayOK...)), nil, "part of a transaction"},
-		{"half of a transaction on the replica", nil, inTransaction(10, "GET", func(c []string) []string {
-			if strings.HasSuffix(c[1], ":d") {
-				return []string{"GET", "t:none"}
-			}
-			return c
-		}), "part of a transaction"},
+		{"half of a transaction", every(20, to(":c"), instead(sayOK...)), nil, "part of a transaction"},
+		{"half of a transaction, a list's", every(20, named("LPUSH"), instead("EVAL", "return 1", "0")), nil, "part of a transaction"},
+		{"half of a transaction on the replica", nil, inTransaction(10, "HGET", instead("GET", "t:none")), "part of a transaction"},
+		{"half of a transaction on the replica, a sorted set's", nil, inTransaction(10, "ZSCORE", instead("GET", "t:none")), "part of a transaction"},
 		{"a lost write", inTransaction(10, "SET", instead(sayOK...)), nil, "on the primary, where"},
 		{"an old answer of the primary", every(20, named("MGET"), instead(say("", "")...)), nil, "on the primary"},
 		{"what nobody sent", every(20, to(":a"), func(c []string) []string { return []string{"SET", c[1], "1" + c[2]} }), nil, "was ever sent"},

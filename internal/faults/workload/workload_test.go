@@ -15,6 +15,10 @@ var judged = []func(*Env) (Workload, *operations){
 	func(env *Env) (Workload, *operations) { w := NewRegisters(env); return w, &w.ops },
 	func(env *Env) (Workload, *operations) { w := NewCounters(env); return w, &w.ops },
 	func(env *Env) (Workload, *operations) { w := NewHashes(env); return w, &w.ops },
+	func(env *Env) (Workload, *operations) { w := NewQueues(env); return w, &w.ops },
+	func(env *Env) (Workload, *operations) { w := NewSets(env); return w, &w.ops },
+	func(env *Env) (Workload, *operations) { w := NewSortedSets(env); return w, &w.ops },
+	func(env *Env) (Workload, *operations) { w := NewStreams(env); return w, &w.ops },
 	func(env *Env) (Workload, *operations) { w := NewBank(env); return w, &w.ops },
 	func(env *Env) (Workload, *operations) { w := NewMixed(env); return w, &w.ops },
 }
