@@ -101,6 +101,34 @@ func TestBlockingEqualsRedis(t *testing.T) {
 			1> blmpop 0 2 nokey l left count 5
 			1> blmpop 0 1 k right
 			1> exists k l`,
+		"sorted sets": `
+			1! bzpopmin z y 0
+			2! bzpopmax z 0
+			3! bzmpop 0 2 y z min count 3
+			4> zadd z 1 a 2 b 3 c 4 d
+			1<
+			2<
+			3<
+			4> zcard z
+			1! bzpopmin z 0
+			2! blpop z 0
+			4> rpush z x
+			2<
+			4> set z x
+			4> del z
+			4> geoadd z 1 2 place
+			1<
+			1! bzmpop 0 1 z max
+			4> zadd y 1 a
+			4> zunionstore z 1 y weights 2
+			1<
+			1! bzpopmax z 0.01
+			1<
+			1> bzpopmin z x
+			1> bzmpop -1 1 z min
+			1> bzmpop 0 0 z min
+			1> bzpopmin y 0
+			1> exists y z`,
 		"time": `
 			1! blpop k 0.05
 			2! brpoplpush k l 0.05

@@ -60,7 +60,7 @@ func blockingMove(c *Ctx, from, to bool, timeout int) {
 }
 
 func cmdBLMPop(c *Ctx) {
-	p, ok := c.multiPop(2)
+	p, ok := c.multiPop(2, c.end)
 	if !ok {
 		return
 	}

@@ -79,15 +79,15 @@ func endWord(front bool) []byte {
 	return wordRIGHT
 }
 
-// multiPop is what LMPOP and BLMPOP are asked for.
+// multiPop is what LMPOP, ZMPOP and their blocking forms are asked for.
 type multiPop struct {
 	keys  [][]byte
-	front bool
+	front bool // or the lowest scores
 	count int64
 }
 
-// multiPop reads the arguments from the number of keys on.
-func (c *Ctx) multiPop(i int) (p multiPop, ok bool) {
+// multiPop reads the arguments from the number of keys on; end reads which end.
+func (c *Ctx) multiPop(i int, end func(i int) (front, ok bool)) (p multiPop, ok bool) {
 	n, ok := c.atLeast(i, 1, "ERR numkeys should be greater than 0")
 	if !ok {
 		return p, false
@@ -98,7 +98,7 @@ func (c *Ctx) multiPop(i int) (p multiPop, ok bool) {
 	}
 	where := i + 1 + int(n)
 	p.keys, p.count = c.Args[i+1:where], 1
-	if p.front, ok = c.end(where); !ok {
+	if p.front, ok = end(where); !ok {
 		return p, false
 	}
 	counted := false
@@ -133,7 +133,7 @@ func (p *multiPop) run(c *Ctx) (done bool) {
 }
 
 func cmdLMPop(c *Ctx) {
-	if p, ok := c.multiPop(1); ok && !p.run(c) {
+	if p, ok := c.multiPop(1, c.end); ok && !p.run(c) {
 		c.Out.NullArray()
 	}
 }

@@ -241,6 +241,15 @@ var zsetRequests = []request{
 		return a
 	}},
 	{"sadd", 3, func(g *generator) []string { return args(g.setKey(), g.zmember(), g.zmember(), g.zmember()) }},
+	{"bzpopmin", 5, func(g *generator) []string { return args(g.zkey(), g.zkey(), g.timeout()) }},
+	{"bzpopmax", 5, func(g *generator) []string { return args(g.zkey(), g.zkey(), g.timeout()) }},
+	{"bzmpop", 5, func(g *generator) []string {
+		a := append(append(args(g.timeout()), g.inputs(g.zkey)...), g.anyCase(g.pick("MIN", "MAX", "MIN", "MAX", "MID")))
+		if g.chance(50) {
+			a = append(a, g.anyCase("COUNT"), g.count())
+		}
+		return a
+	}},
 	{"zrandmember", 10, func(g *generator) []string {
 		a := args(g.zkey())
 		if g.chance(80) {

@@ -130,61 +130,81 @@ func zpop(c *Ctx, key []byte, z *keyspace.ZSet, n int, highest, nested bool) {
 }
 
 func cmdZMPop(c *Ctx) {
-	numkeys, ok := c.IntWithin(1, 1, math.MaxInt64, errNumKeys)
-	if !ok {
-		return
+	if p, ok := c.multiPop(1, c.scoreEnd); ok && !p.runZSets(c) {
+		c.Out.NullArray()
 	}
-	if numkeys >= int64(len(c.Args)-2) {
-		c.SyntaxError()
-		return
-	}
-	end := 2 + int(numkeys)
-	var highest bool
-	switch word := c.Args[end]; {
+}
+
+// scoreEnd reads argument i as MIN or MAX.
+func (c *Ctx) scoreEnd(i int) (lowest, ok bool) {
+	switch word := c.Args[i]; {
 	case EqualFold(word, "MIN"):
+		return true, true
 	case EqualFold(word, "MAX"):
-		highest = true
-	default:
-		c.SyntaxError()
-		return
+		return false, true
 	}
-	count, ok := c.popCount(end + 1)
+	c.SyntaxError()
+	return false, false
+}
+
+// runZSets is run for sorted sets.
+func (p *multiPop) runZSets(c *Ctx) (done bool) {
+	for _, key := range p.keys {
+		z, ok := c.writeZSet(key)
+		if !ok {
+			return true
+		}
+		if z != nil {
+			n := int(min(p.count, int64(z.Len())))
+			c.Out.Array(2)
+			c.Out.Bulk(key)
+			c.Out.Array(n)
+			zpop(c, key, z, n, !p.front, true)
+			return true
+		}
+	}
+	return false
+}
+
+func cmdBZPopMin(c *Ctx) { blockingZPop(c, false) }
+func cmdBZPopMax(c *Ctx) { blockingZPop(c, true) }
+
+func blockingZPop(c *Ctx, highest bool) {
+	last := len(c.Args) - 1
+	until, ok := c.Timeout(last)
 	if !ok {
 		return
 	}
-	for _, key := range c.Args[2:end] {
+	keys := c.Args[1:last]
+	for _, key := range keys {
 		z, ok := c.writeZSet(key)
 		if !ok {
 			return
 		}
-		if z == nil {
-			continue
+		if z != nil {
+			c.Out.Array(3)
+			c.Out.Bulk(key)
+			zpop(c, key, z, 1, highest, false)
+			return
 		}
-		n := int(min(count, int64(z.Len())))
-		c.Out.Array(2)
-		c.Out.Bulk(key)
-		c.Out.Array(n)
-		zpop(c, key, z, n, highest, true)
+	}
+	if !c.waitForZSet(until, keys) {
+		c.Out.NullArray()
+	}
+}
+
+// waitForZSet lets the client wait until one of keys is a sorted set.
+func (c *Ctx) waitForZSet(until int64, keys [][]byte) bool {
+	return c.Block(Wait{Keys: keys, Type: keyspace.TypeZSet, Until: until})
+}
+
+func cmdBZMPop(c *Ctx) {
+	p, ok := c.multiPop(2, c.scoreEnd)
+	if !ok {
 		return
 	}
-	c.Out.NullArray()
-}
-
-// popCount reads the option COUNT, once, from argument i on.
-func (c *Ctx) popCount(i int) (count int64, ok bool) {
-	count = 1
-	seen := false
-	for o := c.Options(i); o.Next(); {
-		if seen || !o.Is("COUNT") || !o.Value() {
-			c.SyntaxError()
-			return 0, false
-		}
-		if count, ok = c.IntWithin(o.Pos, 1, math.MaxInt64, "ERR count should be greater than 0"); !ok {
-			return 0, false
-		}
-		seen = true
+	until, ok := c.Timeout(1)
+	if ok && !p.runZSets(c) && !c.waitForZSet(until, p.keys) {
+		c.Out.NullArray()
 	}
-	return count, true
 }
-
-const errNumKeys Error = "ERR numkeys should be greater than 0"
