@@ -324,6 +324,23 @@ func TestConversationsEqualRedis(t *testing.T) {
 			object encoding z2
 			config set zset-max-listpack-value 64
 			del z z2
+			config get hll-sparse-max-bytes
+			config set hll-sparse-max-bytes x
+			config set hll-sparse-max-bytes -1
+			config set hll-sparse-max-bytes 20b
+			config get hll-sparse-max-bytes
+			pfadd p a
+			pfdebug encoding p
+			pfadd p b
+			pfdebug encoding p
+			multi
+			pfcount p
+			pfcount p
+			exec
+			strlen p
+			get p
+			del p
+			config set hll-sparse-max-bytes 3000
 			config get databases
 			config set databases 3
 			config get nosuch*

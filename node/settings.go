@@ -223,6 +223,18 @@ func limitParamFrom(lo int64, name string, at func(*keyspace.Config) *int) param
 	}
 }
 
+func getSparseMax(e *engine, _ *settings) string {
+	return strconv.Itoa(e.ks.Config().HLLSparseMaxBytes)
+}
+
+func setSparseMax(e *engine, _ *settings, v string) error {
+	n, err := parseMemory(v)
+	if err == nil {
+		e.ks.Config().HLLSparseMaxBytes = int(n)
+	}
+	return err
+}
+
 func fixedParam(name string, get func(*settings) string) parameter {
 	return parameter{name: name, get: func(_ *engine, s *settings) string { return get(s) }}
 }
@@ -257,6 +269,7 @@ var parameters = []parameter{
 	limitParam("hash-max-listpack-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
 	limitParam("hash-max-ziplist-entries", func(c *keyspace.Config) *int { return &c.HashMaxListpackEntries }),
 	limitParam("hash-max-ziplist-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
+	{name: "hll-sparse-max-bytes", get: getSparseMax, set: setSparseMax},
 	boolParam("latency-tracking", func(e *engine) *bool { return &e.latencyTracking }),
 	heldParam("latency-tracking-info-percentiles", "INFO tells these", always("50 99 99.9")),
 	engineParam("latency-monitor-threshold", 0, math.MaxInt64, func(e *engine) *int64 { return &e.latency.threshold }),

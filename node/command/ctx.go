@@ -86,6 +86,7 @@ type Ctx struct {
 
 	argv   [][]byte // arguments of an effect being put together
 	number [64]byte // digits of such an argument
+	sketch []byte   // a sparse HyperLogLog that is being changed
 }
 
 // Effect records that the command changed data, as a command that has the same

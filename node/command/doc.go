@@ -33,6 +33,8 @@
 //     becomes PEXPIREAT, or DEL when the time has passed;
 //   - what is left to chance or computed in floating point is recorded by its
 //     result: INCRBYFLOAT becomes SET k <result> KEEPTTL, HINCRBYFLOAT HSET;
+//   - what hangs on a setting is recorded by its result: a HyperLogLog that becomes
+//     too long for hll-sparse-max-bytes as SET k <result> KEEPTTL;
 //   - conditions that were met (NX, XX, GT) and options that only shape the reply
 //     (GET) are left out;
 //   - keys go by DEL, whether by DEL, UNLINK, GETDEL or expiry.

@@ -85,6 +85,19 @@ func TestEffects(t *testing.T) {
 		{"BITFIELD k SET u8 0 7", "BITFIELD k OVERFLOW FAIL INCRBY u2 0 9", ""},
 		{"", "BITFIELD k OVERFLOW FAIL INCRBY u2 100 9", "BITFIELD k OVERFLOW FAIL INCRBY u2 100 9"},
 
+		{"", "PFADD p", "PFADD p"},
+		{"", "PFADD p a b a", "PFADD p a b"},
+		{"PFADD p a b", "PFADD p b c a", "PFADD p c"},
+		{"PFADD p a b", "PFADD p b a", ""},
+		{"PFADD p a b", "PFADD p", ""},
+		{"PFADD p a b", "PFCOUNT p", `SETRANGE p 8 \x02\x00\x00\x00\x00\x00\x00\x00`},
+		{"PFADD p a b", "PFCOUNT p q", ""},
+		{"", "PFCOUNT p", ""},
+		{"PFADD p a b", "PFMERGE q p x", "PFMERGE q p x"},
+		{"PFADD p a b", "PFDEBUG TODENSE p", "PFDEBUG TODENSE p"},
+		{"PFADD p a b", "PFDEBUG GETREG p", "PFDEBUG TODENSE p"},
+		{"PFADD p a b", "PFDEBUG DECODE p", ""},
+
 		{"", "HSET h f v g w", "HSET h f v g w"},
 		{"", "HSETNX h f v", "HSET h f v"},
 		{"HSET h f v", "HSETNX h f w", ""},
@@ -237,6 +250,10 @@ func TestEffects(t *testing.T) {
 		{"SET a 1 PXAT " + past, "SETBIT a 5 1", "DEL a; SETBIT a 5 1"},
 		{"SET a 1 PXAT " + past, "BITOP NOT a a", "DEL a"},
 		{"SET a 1 PXAT " + past, "BITFIELD a GET u8 0", "DEL a"},
+		{"SET a 1 PXAT " + past, "PFADD a x", "DEL a; PFADD a x"},
+		{"SET a 1 PXAT " + past, "PFCOUNT a", "DEL a"},
+		{"SET a 1 PXAT " + past, "PFMERGE b a", "DEL a; PFMERGE b a"},
+		{"SET a 1 PXAT " + past, "PFMERGE a b", "DEL a; PFMERGE a b"},
 		{"SET a 1 PXAT " + past, "HSET a f v", "DEL a; HSET a f v"},
 		{"SET a 1 PXAT " + past, "SADD a m", "DEL a; SADD a m"},
 		{"SET a 1 PXAT " + past, "SUNIONSTORE d a", "DEL a"},
@@ -387,7 +404,8 @@ func (r *recorder) Event(command.EventClass, string, int, []byte) {}
 func TestNoAllocations(t *testing.T) {
 	s := newSubject(t, 1, testNow, 2)
 	s.ctx.Listener, s.ctx.Rand = nil, nil
-	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100", "SADD i 1 2 3", "SADD w a b c", "RPUSH l a 1 c a", "ZADD z 1 a 2 b"} {
+	for _, setup := range []string{"SET k value", "SET n 1", "HSET h f value g value", "SET e v EX 100", "SADD i 1 2 3", "SADD w a b c", "RPUSH l a 1 c a", "ZADD z 1 a 2 b",
+		"PFADD p x y", "PFADD d x", "PFDEBUG TODENSE d", "PFCOUNT d"} {
 		s.do(raw(strings.Fields(setup)...))
 	}
 	for _, r := range []string{
@@ -397,6 +415,7 @@ func TestNoAllocations(t *testing.T) {
 		"MGET k n", "STRLEN k", "GETRANGE k 0 2", "MSET k a n 1", "SETEX e 100 v", "TYPE k", "SETBIT k 5 1", "GETBIT k 5", "BITCOUNT k", "BITPOS k 1",
 		"LLEN l", "LINDEX l 1", "LRANGE l 0 -1", "LSET l 1 2", "LPUSHX nolist a", "LPOP nolist",
 		"ZADD z 3 a 2 b", "ZADD z GT CH 1 a", "ZINCRBY z 1.5 a", "ZSCORE z a", "ZRANK z b", "ZCARD z", "ZREM z x", "ZCOUNT z 1 2",
+		"PFADD p x", "PFADD d x", "PFCOUNT d",
 	} {
 		args := raw(strings.Fields(r)...)
 		s.do(args)

@@ -22,7 +22,7 @@ type generator struct {
 // databases is the number of databases the requests use, of Redis's 16.
 const databases = 3
 
-var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "l1", "l2", "l3", "s1", "s2", "s3", "s4", "z1", "z2", "z3", "bits1", "bits2", "bits3", "", "k\x00\r\n\xff"}
+var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "l1", "l2", "l3", "s1", "s2", "s3", "s4", "z1", "z2", "z3", "bits1", "bits2", "bits3", "pf1", "pf2", "pf3", "", "k\x00\r\n\xff"}
 
 func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))] }
 
@@ -41,7 +41,7 @@ func (g *generator) hkey() string {
 // skey is a key that most likely holds a string.
 func (g *generator) skey() string {
 	if g.chance(10) {
-		return g.key()
+		return g.pick(otherKeys...)
 	}
 	return g.pick("a", "b", "c", "d", "", "k\x00\r\n\xff")
 }

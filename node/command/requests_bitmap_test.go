@@ -8,7 +8,7 @@ import (
 // bkey is a key that most likely holds a bitmap.
 func (g *generator) bkey() string {
 	if g.chance(15) {
-		return g.key()
+		return g.pick(otherKeys...)
 	}
 	return g.pick("bits1", "bits2", "bits3")
 }

@@ -136,6 +136,7 @@ var listRequests = []request{
 		return a
 	}},
 	{"lset", 10, func(g *generator) []string { return args(g.lkey(), g.index(), g.element()) }},
+	{"lset", 10, func(g *generator) []string { return args(g.lkey(), g.pick("0", "-1", "1", "-2"), g.element()) }},
 	{"linsert", 10, func(g *generator) []string {
 		return args(g.lkey(), g.anyCase(g.pick("BEFORE", "AFTER", "BEFORE", "AFTER", "BEFORE", "AFTER", "BESIDE")), g.element(), g.element())
 	}},

@@ -15,8 +15,8 @@ type request struct {
 // allRequests has every command of Data, with the options in their combinations.
 // SELECT and whole rounds of SCAN and its kin are the driver's.
 func allRequests() []request {
-	return slices.Concat(stringRequests, bitmapRequests, dumpRequests, hashRequests, listRequests, setRequests, zsetRequests, geoRequests, sortRequests,
-		genericRequests, commandRequests)
+	return slices.Concat(stringRequests, bitmapRequests, hyperloglogRequests, dumpRequests, hashRequests, listRequests, setRequests,
+		zsetRequests, geoRequests, sortRequests, genericRequests, commandRequests)
 }
 
 func args(a ...string) []string { return a }

@@ -51,6 +51,7 @@ const (
 	DefaultListMaxListpackSize    = -2
 	DefaultZSetMaxListpackEntries = 128
 	DefaultZSetMaxListpackValue   = 64
+	DefaultHLLSparseMaxBytes      = 3000
 )
 
 // Config are the settings of a Keyspace, named as in redis.conf.
@@ -72,6 +73,9 @@ type Config struct {
 	// compact form of a sorted set in the same way.
 	ZSetMaxListpackEntries int
 	ZSetMaxListpackValue   int
+	// HLLSparseMaxBytes is the length of string beyond which a sparse HyperLogLog becomes
+	// dense.
+	HLLSparseMaxBytes int
 	// Databases is fixed once the Keyspace is made.
 	Databases int
 }
@@ -112,6 +116,9 @@ func New(cfg Config) *Keyspace {
 	}
 	if cfg.ZSetMaxListpackValue == 0 {
 		cfg.ZSetMaxListpackValue = DefaultZSetMaxListpackValue
+	}
+	if cfg.HLLSparseMaxBytes == 0 {
+		cfg.HLLSparseMaxBytes = DefaultHLLSparseMaxBytes
 	}
 	ks := &Keyspace{cfg: cfg}
 	ks.detached.cfg = &ks.cfg
