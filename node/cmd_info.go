@@ -24,6 +24,7 @@ func infoRows() []*command.Command {
 			Tips: []string{"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}, Handler: info},
 		{Name: "time", Group: "server", Since: "2.6.0", Arity: 1, Flags: command.Loading | command.Stale | command.Fast,
 			Tips: []string{"nondeterministic_output"}, Handler: timeCommand},
+		{Name: "lolwut", Group: "server", Since: "5.0.0", Arity: -1, Flags: command.ReadOnly | command.Fast, Handler: lolwut},
 	}
 }
 
@@ -32,6 +33,18 @@ func timeCommand(x *command.Ctx) {
 	x.Out.Array(2)
 	x.Out.BulkString(fmt.Sprint(now.Unix()))
 	x.Out.BulkString(fmt.Sprint(now.Nanosecond() / 1000))
+}
+
+// lolwut answers LOLWUT without a drawing, as Redis does for versions that have none.
+func lolwut(x *command.Ctx) {
+	if len(x.Args) > 2 && command.EqualFold(x.Args[1], "VERSION") {
+		for i := 2; i < len(x.Args); i++ { // the version, then what the drawing would take
+			if _, ok := x.Int(i); !ok {
+				return
+			}
+		}
+	}
+	x.Out.Verbatim("txt", "Redoubt ver. "+Version()+", Redis ver. "+RedisVersion+"\n")
 }
 
 // infoSection renders one section of INFO.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"net"
 	"time"
 
@@ -15,6 +16,8 @@ func replicationRows() []*command.Command {
 			Categories: command.CatAdmin | command.CatDangerous, Handler: role},
 		{Name: "wait", Group: "generic", Since: "3.0.0", Arity: 3, Flags: command.NoScript, Categories: command.CatConnection,
 			Tips: []string{"request_policy:all_shards", "response_policy:agg_min"}, Handler: wait},
+		{Name: "waitaof", Group: "generic", Since: "7.2.0", Arity: 4, Flags: command.NoScript, Categories: command.CatConnection,
+			Tips: []string{"request_policy:all_shards", "response_policy:agg_min"}, Handler: waitAOF},
 	}
 }
 
@@ -73,24 +76,57 @@ func splitAddress(a string) (host, port string) {
 // what is left to wait for is the commit of what this node has executed. The
 // answer is the number of replica nodes that are there to take over.
 func wait(x *command.Ctx) {
-	c := client(x)
 	if _, ok := x.Int(1); !ok {
 		return
 	}
-	timeout, ok := resp.ParseInt(x.Args[2])
-	switch {
-	case !ok:
-		x.Out.Error("ERR timeout is not an integer or out of range")
+	if !waitTimeout(x, 2) {
 		return
-	case timeout < 0:
-		x.Out.Error("ERR timeout is negative")
-		return
-	case c.srv.engine.role != RolePrimary:
+	}
+	c := client(x)
+	if c.srv.engine.role != RolePrimary {
 		x.Out.Error("ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.")
 		return
 	}
 	c.srv.engine.waitForAll()
 	x.Out.Int(int64(len(c.srv.node.replicas())))
+}
+
+// waitAOF answers WAITAOF of Redis 7.2. The log is what an append-only file is there: this
+// node's is durable once what it has executed is committed, and then so is that of every
+// replica, which is the same one.
+func waitAOF(x *command.Ctx) {
+	if _, ok := x.IntRange(1, 0, 1, "ERR value is out of range, value must between 0 and 1"); !ok {
+		return
+	}
+	if _, ok := x.IntRange(2, 0, math.MaxInt64, command.ErrNotPositive); !ok {
+		return
+	}
+	if !waitTimeout(x, 3) {
+		return
+	}
+	c := client(x)
+	if c.srv.engine.role != RolePrimary {
+		x.Out.Error("ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.")
+		return
+	}
+	c.srv.engine.waitForAll()
+	x.Out.Array(2)
+	x.Out.Int(1)
+	x.Out.Int(int64(len(c.srv.node.replicas())))
+}
+
+// waitTimeout judges argument i, a timeout, which is never met: a commit that does not
+// come ends the connection. Otherwise the error has been answered.
+func waitTimeout(x *command.Ctx, i int) (ok bool) {
+	timeout, ok := resp.ParseInt(x.Args[i])
+	switch {
+	case !ok:
+		x.Out.Error("ERR timeout is not an integer or out of range")
+	case timeout < 0:
+		x.Out.Error("ERR timeout is negative")
+		ok = false
+	}
+	return ok
 }
 
 // replicas are the shard's other nodes as they last registered.

@@ -134,6 +134,7 @@ func (e *engine) invoke(c *conn, out *resp.Writer, cmd *command.Command, args []
 	outerArgs, outerCmd := ctx.Args, ctx.Cmd
 	ctx.Args, ctx.Cmd, ctx.DB, ctx.Session, ctx.Out = args, cmd, c.db, c, out
 	before, start := len(out.B), e.clock
+	ctx.StringLimit = int(c.srv.cfg.maxBulk.Load())
 	cmd.Handler(ctx)
 	ctx.Args, ctx.Cmd = outerArgs, outerCmd
 	e.clock = time.Since(e.stats.started)

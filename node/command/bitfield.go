@@ -87,7 +87,7 @@ func (c *Ctx) fieldOffset(i int, t fieldType) (int64, bool) {
 	if times {
 		n *= int64(t.width) // wraps, as in Redis
 	}
-	if !ok || n < 0 || n > maxBits-int64(t.width) {
+	if !ok || n < 0 || n>>3 >= int64(c.maxString()) || n > maxBits-int64(t.width) {
 		c.Error(errBitOffset)
 		return 0, false
 	}

@@ -46,7 +46,7 @@ func bitmapRows() []*Command {
 // answered.
 func (c *Ctx) bitOffset(i int) (int64, bool) {
 	n, ok := resp.ParseInt(c.Args[i])
-	if !ok || n < 0 || n >= maxBits {
+	if !ok || n < 0 || n>>3 >= int64(c.maxString()) {
 		c.Error(errBitOffset)
 		return 0, false
 	}

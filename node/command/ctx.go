@@ -73,6 +73,10 @@ type Ctx struct {
 	Now  int64 // Unix milliseconds, fixed for a command, transaction or script
 	Mode Mode
 
+	// StringLimit is the longest string in bytes that a command may make
+	// (proto-max-bulk-len); 0: MaxString, as for effects.
+	StringLimit int
+
 	Out  *resp.Writer // where the reply goes
 	Unit *wal.Unit    // where effects go; unused in modes Replica and Replay
 
@@ -154,6 +158,14 @@ func (c *Ctx) WrongType() { c.Error(ErrWrongType) }
 
 // SyntaxError answers that the options make no sense.
 func (c *Ctx) SyntaxError() { c.Error(ErrSyntax) }
+
+// maxString is StringLimit, or MaxString.
+func (c *Ctx) maxString() int {
+	if c.StringLimit > 0 {
+		return min(c.StringLimit, MaxString)
+	}
+	return MaxString
+}
 
 // rng is the source of chance.
 func (c *Ctx) rng() *rand.Rand {

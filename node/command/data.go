@@ -2,7 +2,7 @@ package command
 
 import "slices"
 
-// MaxString is the longest string value in bytes (proto-max-bulk-len).
+// MaxString is the longest string value in bytes; see also Ctx.StringLimit.
 const MaxString = 512 << 20
 
 // Data returns the rows of all commands on data.

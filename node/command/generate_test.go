@@ -246,7 +246,7 @@ func (g *generator) request() []string {
 	// Without their COUNT, replies of SCAN and its kin have nothing in common; the
 	// list of all commands is another one. RESTORE without its ABSTTL may be for a
 	// millisecond only, which passes in Redis.
-	whole := c.name == "command" || strings.HasSuffix(c.name, "scan") || c.name == "restore"
+	whole := c.name == "command" || strings.HasSuffix(c.name, "scan") || strings.HasPrefix(c.name, "restore")
 	if g.chance(2) && len(args) > 1 && !whole {
 		args = args[:1+g.IntN(len(args)-1)]
 	}

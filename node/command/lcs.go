@@ -58,7 +58,7 @@ func cmdLCS(c *Ctx) {
 		sb = b.Str()
 	}
 	const cell = 4
-	most := MaxString
+	most := c.maxString()
 	if limit := c.Out.Limit; limit > 0 {
 		most = min(most, limit) // what no reply may take, its making may not either
 	}

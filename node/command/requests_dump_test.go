@@ -64,18 +64,21 @@ func (g *generator) dump() string {
 
 var dumpRequests = []request{
 	{"dump", 10, func(g *generator) []string { return args(g.key()) }},
-	{"restore", 10, func(g *generator) []string {
-		a := args(g.key(), g.pick("0", "0", g.millis()), g.dump())
-		if g.chance(30) {
-			a[1] = g.millisAt()
-			a = append(a, g.anyCase("ABSTTL"))
-		}
-		if g.chance(60) {
-			a = append(a, g.anyCase("REPLACE"))
-		}
-		for g.chance(30) {
-			a = append(a, g.anyCase(g.pick("IDLETIME", "FREQ", "FREQ", "NOPE")), g.pick("0", "1", "100", "255", "256", g.integer()))
-		}
-		return a
-	}},
+	{"restore", 10, (*generator).restore},
+	{"restore-asking", 3, (*generator).restore},
+}
+
+func (g *generator) restore() []string {
+	a := args(g.key(), g.pick("0", "0", g.millis()), g.dump())
+	if g.chance(30) {
+		a[1] = g.millisAt()
+		a = append(a, g.anyCase("ABSTTL"))
+	}
+	if g.chance(60) {
+		a = append(a, g.anyCase("REPLACE"))
+	}
+	for g.chance(30) {
+		a = append(a, g.anyCase(g.pick("IDLETIME", "FREQ", "FREQ", "NOPE")), g.pick("0", "1", "100", "255", "256", g.integer()))
+	}
+	return a
 }

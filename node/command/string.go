@@ -147,7 +147,7 @@ func cmdAppend(c *Ctx) {
 	if !ok {
 		return
 	}
-	if len(s)+len(tail) > MaxString {
+	if len(s)+len(tail) > c.maxString() {
 		c.Error(ErrTooBig)
 		return
 	}
@@ -179,7 +179,7 @@ func cmdSetRange(c *Ctx) {
 		c.Out.Int(int64(len(s)))
 		return
 	}
-	if off > MaxString-int64(len(val)) {
+	if off > int64(c.maxString()-len(val)) {
 		c.Error(ErrTooBig)
 		return
 	}
