@@ -473,6 +473,14 @@ func TestConversationsEqualRedis(t *testing.T) {
 			wait a b
 			wait 0 -1
 			wait 0 x`,
+		"the last expiry": `
+			set k v
+			pexpireat k 9223372036854775807
+			expiretime k
+			pexpiretime k
+			expireat k 9223372036854775 gt
+			expiretime k
+			del k`,
 		"restore-asking": `
 			restore-asking k 0 nonsense
 			restore-asking k x nonsense
