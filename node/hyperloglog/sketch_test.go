@@ -333,3 +333,22 @@ func BenchmarkSketch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFill is PFADD of many different elements, nearly all of it into a sparse sketch.
+func BenchmarkFill(b *testing.B) {
+	var elements [][]byte
+	for i := range 3000 {
+		elements = append(elements, fmt.Appendf(nil, "0.%d", i*7919*104729))
+	}
+	for _, n := range []int{500, 3000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				s := New()
+				for _, e := range elements[:n] {
+					s, _, _ = s.Add(e, 3000)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/element")
+		})
+	}
+}

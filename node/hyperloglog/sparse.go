@@ -83,20 +83,11 @@ func (s Sketch) setSparse(register int, value uint8, maxSparse int) (Sketch, boo
 	if value > maxValue {
 		return s.setPromoted(register, value)
 	}
-	at, before, first := headerSize, headerSize, 0
-	var r run
-	for {
-		if at == len(s) {
-			return s, false, ErrCorrupt
-		}
-		r = readRun(s[at:])
-		if register < first+r.length {
-			break
-		}
-		before = at
-		at += r.size
-		first += r.length
+	at, before, first := s.findRun(register)
+	if at >= len(s) {
+		return s, false, ErrCorrupt
 	}
+	r := readRun(s[at:])
 	if r.value >= value {
 		return s, false, nil
 	}
@@ -110,6 +101,37 @@ func (s Sketch) setSparse(register int, value uint8, maxSparse int) (Sketch, boo
 	s = slices.Replace(s, at, at+r.size, split...).joinRuns(before)
 	s.Invalidate()
 	return s, true, nil
+}
+
+// runLengths are the lengths of runs by their first byte, of a long run of zeros as if
+// its second were 0.
+var runLengths = func() (lengths [256]uint16) {
+	for b := range lengths {
+		lengths[b] = uint16(readRun([]byte{byte(b), 0}).length)
+	}
+	return lengths
+}()
+
+// findRun returns where the run of a register is, where the run before it (or itself, if
+// it is the first), and its own first register. When there is none, at is the end of s.
+// Nearly all the time that a sparse sketch takes is spent here.
+func (s Sketch) findRun(register int) (at, before, first int) {
+	at, before = headerSize, headerSize
+	for at < len(s) {
+		b := s[at]
+		length, size := int(runLengths[b]), 1
+		if b&(valueFlag|longZeroFlag) == longZeroFlag && at+1 < len(s) {
+			length += int(s[at+1])
+			size = 2
+		}
+		if register < first+length {
+			break
+		}
+		before = at
+		at += size
+		first += length
+	}
+	return at, before, first
 }
 
 // joinRuns makes one of runs of the same value that follow each other, near at.
