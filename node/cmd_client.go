@@ -26,6 +26,7 @@ func clientRows() []*command.Command {
 			row("list", "2.4.0", -2, adminAny, clientList, "nondeterministic_output"),
 			row("kill", "2.4.0", -3, adminAny, clientKill),
 			row("no-evict", "7.0.0", 3, adminAny, clientNoEvict),
+			row("no-touch", "7.2.0", 3, anywhere, clientNoTouch),
 			row("reply", "3.2.0", 3, anywhere, clientReply),
 			row("unblock", "5.0.0", -3, adminAny, clientUnblock),
 			row("help", "5.0.0", 2, command.Loading|command.Stale, func(x *command.Ctx) { x.Help(clientHelp...) }),
@@ -49,6 +50,8 @@ var clientHelp = []string{
 	"    Return information about client connections.",
 	"NO-EVICT (ON|OFF)",
 	"    Protect current client connection from eviction.",
+	"NO-TOUCH (ON|OFF)",
+	"    Will not touch LRU/LFU stats when this mode is on.",
 	"REPLY (ON|OFF|SKIP)",
 	"    Control the replies sent to the current connection.",
 	"SETINFO <LIB-NAME|LIB-VER> <value>",
@@ -227,6 +230,16 @@ func clientNoEvict(x *command.Ctx) {
 	case command.EqualFold(x.Args[2], "OFF"):
 		client(x).noEvict.Store(false)
 	default:
+		x.SyntaxError()
+		return
+	}
+	x.Out.OK()
+}
+
+// clientNoTouch has nothing to turn off: nothing is ever evicted, so that no command
+// leaves a trace of when a key was used.
+func clientNoTouch(x *command.Ctx) {
+	if !command.EqualFold(x.Args[2], "ON") && !command.EqualFold(x.Args[2], "OFF") {
 		x.SyntaxError()
 		return
 	}

@@ -31,7 +31,7 @@ func TestRowsEqualRedis(t *testing.T) {
 	commandtest.CompareRows(t, redis.Addr, slowlogRows())
 	commandtest.CompareSubcommands(t, redis.Addr, latencyRows()[0])
 	commandtest.CompareSubcommands(t, redis.Addr, memoryRows()[0])
-	commandtest.CompareSubcommands(t, redis.Addr, clientRows()[0], "setinfo")
+	commandtest.CompareSubcommands(t, redis.Addr, clientRows()[0], "setinfo", "no-touch")
 }
 
 // debugProtocolScript asks for a value of each type.
