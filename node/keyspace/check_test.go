@@ -119,6 +119,8 @@ func weigh(h *header) int64 {
 		return weighList(o)
 	case *ZSet:
 		return weighZSet(o)
+	case *Stream:
+		return weighStream(o)
 	}
 	panic("weigh: unknown type")
 }

@@ -97,6 +97,9 @@ func (db *DB) ListForWrite(key []byte) (*List, error) { return forWrite(db, key,
 // ZSetForWrite is HashForWrite of a sorted set.
 func (db *DB) ZSetForWrite(key []byte) (*ZSet, error) { return forWrite(db, key, newZSet) }
 
+// StreamForWrite is HashForWrite for streams, which may stay behind empty.
+func (db *DB) StreamForWrite(key []byte) (*Stream, error) { return forWrite(db, key, newStream) }
+
 // forWrite is HashForWrite for any type.
 func forWrite[T Object](db *DB, key []byte, empty func(home *account) T) (T, error) {
 	if ref, ok := db.Lookup(key); ok {

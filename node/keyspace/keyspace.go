@@ -52,6 +52,8 @@ const (
 	DefaultZSetMaxListpackEntries = 128
 	DefaultZSetMaxListpackValue   = 64
 	DefaultHLLSparseMaxBytes      = 3000
+	DefaultStreamNodeMaxBytes     = 4096
+	DefaultStreamNodeMaxEntries   = 100
 )
 
 // Config are the settings of a Keyspace, named as in redis.conf.
@@ -76,6 +78,10 @@ type Config struct {
 	// HLLSparseMaxBytes is the length of string beyond which a sparse HyperLogLog becomes
 	// dense.
 	HLLSparseMaxBytes int
+	// StreamNodeMaxBytes and StreamNodeMaxEntries bound the blocks of a stream; zero is
+	// no limit.
+	StreamNodeMaxBytes   int
+	StreamNodeMaxEntries int
 	// Databases is fixed once the Keyspace is made.
 	Databases int
 }
@@ -119,6 +125,12 @@ func New(cfg Config) *Keyspace {
 	}
 	if cfg.HLLSparseMaxBytes == 0 {
 		cfg.HLLSparseMaxBytes = DefaultHLLSparseMaxBytes
+	}
+	if cfg.StreamNodeMaxBytes == 0 {
+		cfg.StreamNodeMaxBytes = DefaultStreamNodeMaxBytes
+	}
+	if cfg.StreamNodeMaxEntries == 0 {
+		cfg.StreamNodeMaxEntries = DefaultStreamNodeMaxEntries
 	}
 	ks := &Keyspace{cfg: cfg}
 	ks.detached.cfg = &ks.cfg
@@ -189,3 +201,6 @@ func (ks *Keyspace) NewList() *List { return newList(&ks.detached) }
 
 // NewZSet returns an empty sorted set that is in no database yet; see DB.SetObject.
 func (ks *Keyspace) NewZSet() *ZSet { return newZSet(&ks.detached) }
+
+// NewStream returns an empty stream that is in no database yet; see DB.SetObject.
+func (ks *Keyspace) NewStream() *Stream { return newStream(&ks.detached) }

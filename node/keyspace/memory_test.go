@@ -99,6 +99,26 @@ func TestMemoryUsedIsTheHeap(t *testing.T) {
 				z.DelRange(rng.IntN(z.Len()), 1)
 			}
 		},
+		"streams": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			s, err := db.StreamForWrite(fmt.Append(nil, i%50))
+			if err == nil {
+				err = s.Add(StreamID{uint64(i + 1), 0}, [][]byte{[]byte("field"), make([]byte, rng.IntN(200))})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		},
+		"stream groups": func(db *DB, rng *rand.Rand, key []byte, i int) {
+			s, err := db.StreamForWrite(fmt.Append(nil, i%20))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			g, _ := s.CreateGroup(fmt.Append(nil, "group", i%60), StreamID{}, 0)
+			c, _ := g.CreateConsumer(fmt.Append(nil, "consumer", i%600), 0)
+			g.Assign(StreamID{rng.Uint64N(1 << 20), 0}, c, 0, 1)
+			g.Ack(StreamID{rng.Uint64N(1 << 20), 0})
+		},
 		"deleted": func(db *DB, rng *rand.Rand, key []byte, i int) {
 			db.SetString(key, make([]byte, 100))
 			if i%4 != 0 {

@@ -69,6 +69,8 @@ func (h *header) object() Object {
 		return (*List)(unsafe.Pointer(h))
 	case TypeZSet:
 		return (*ZSet)(unsafe.Pointer(h))
+	case TypeStream:
+		return (*Stream)(unsafe.Pointer(h))
 	}
 	panic("keyspace: box of unknown type " + h.box().typ.String())
 }

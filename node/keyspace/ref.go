@@ -51,6 +51,12 @@ func (r Ref) ZSet() *ZSet {
 	return z
 }
 
+// Stream is the value if it is a stream, else nil.
+func (r Ref) Stream() *Stream {
+	s, _ := r.Object().(*Stream)
+	return s
+}
+
 // Object is the value of any type but string, for which it is nil.
 func (r Ref) Object() Object {
 	if r.h == nil || r.h.typ() == TypeString {
