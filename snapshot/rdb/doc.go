@@ -58,6 +58,24 @@
 //	16  hash, listpack        string that holds a listpack
 //	17  sorted set, listpack  string that holds a listpack
 //	20  set, listpack         string that holds a listpack         (from 7.2; not written)
+//	15  stream               see below                     (before 7.0)
+//	19  stream               see below
+//	21  stream               see below                     (from 7.2)
+//
+// A stream keeps its entries in listpacks (package keyspace, stream_block.go):
+//
+//	stream   = length block..., length (entries), ID (last)
+//	           { ID (first) ID (highest deleted) length (entries ever added) }
+//	           length group...
+//	block    = string (raw ID), string (listpack)
+//	group    = string (name) ID (last delivered) { length (entries read) }
+//	           length pending..., length consumer...
+//	pending  = raw ID, i64 (delivered, Unix milliseconds) length (deliveries)
+//	consumer = string (name) i64 (last seen) [ i64 (last active) ] length raw ID...
+//	ID       = length length                 milliseconds, sequence number
+//	raw ID   = the same in 16 bytes, big-endian
+//
+// What is in braces is missing in type 15, what is in brackets is in type 21 only.
 //
 // Other types are refused by name with ErrUnsupported: a file is loaded whole or
 // not at all. A data type has one file here with its reader and writer, and a

@@ -358,7 +358,6 @@ func TestRefused(t *testing.T) {
 		"empty score":           {file(10, "\x03"+rstr("z")+"\x01"+rstr("m")+"\x00"), ErrCorrupt, `score "" is not a number`},
 		"member without score":  {file(10, "\x0c"+rstr("z")+rstr(zl(10, 1, "\x00\x02ab"))), ErrCorrupt, "the last member has no score"},
 		"zset larger than file": {file(10, "\x05"+rstr("z")+"\x81\x7f\xff\xff\xff\xff\xff\xff\xff"), ErrCorrupt, "items promised"},
-		"stream":                {file(10, "\x13"+rstr("x")), ErrUnsupported, "a stream (type 19)"},
 		"module value":          {file(10, "\x07"+rstr("m")), ErrUnsupported, "a module's value (type 7)"},
 		"hash with field TTLs":  {file(12, "\x19"+rstr("h")), ErrUnsupported, "a hash with expiring fields (type 25)"},
 		"functions":             {file(10, "\xf5"+rstr("#!lua name=x")), ErrUnsupported, "FUNCTION FLUSH"},

@@ -134,22 +134,27 @@ func FuzzLoad(f *testing.F) {
 		if n := len(b) - 8; n > 0 && b[n-1] == opEOF {
 			clear(b[n:])
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		ks, _, err := load(b)
-		runtime.ReadMemStats(&after)
-		if used, most := after.TotalAlloc-before.TotalAlloc, uint64(8<<20+2*lzfMaxRatio*len(b)); used > most {
-			t.Fatalf("%d bytes allocated for a file of %d", used, len(b))
-		}
-		if err != nil {
-			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewerVersion) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooLarge) {
-				t.Fatal(err)
-			}
-			return
-		}
-		back, _, err := load(save(t, ks))
-		if err != nil || !sameContent(ks, back) {
-			t.Fatalf("%q came back as %q: %v", contents(ks), contents(back), err)
-		}
+		fuzzFile(t, b)
 	})
+}
+
+// fuzzFile loads a file; what is accepted has to survive Save and Load.
+func fuzzFile(t *testing.T, b []byte) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	ks, _, err := load(b)
+	runtime.ReadMemStats(&after)
+	if used, most := after.TotalAlloc-before.TotalAlloc, uint64(8<<20+2*lzfMaxRatio*len(b)); used > most {
+		t.Fatalf("%d bytes allocated for a file of %d", used, len(b))
+	}
+	if err != nil {
+		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewerVersion) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooLarge) {
+			t.Fatal(err)
+		}
+		return
+	}
+	back, _, err := load(save(t, ks))
+	if err != nil || !sameContent(ks, back) {
+		t.Fatalf("%q came back as %q: %v", contents(ks), contents(back), err)
+	}
 }

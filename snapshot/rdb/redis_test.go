@@ -407,7 +407,6 @@ func TestOtherTypesOfRedisAreRefused(t *testing.T) {
 	c := redisOn(t, nil)
 	ctx := context.Background()
 	for kind, cmd := range map[string][]any{
-		"a stream":        {"XADD", "the-key", "*", "f", "v"},
 		"Redis functions": {"FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"},
 	} {
 		for _, args := range [][]any{{"FLUSHALL"}, {"FUNCTION", "FLUSH"}, cmd, {"SAVE"}} {

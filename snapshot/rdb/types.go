@@ -24,6 +24,10 @@ const (
 	typeListZiplist    = 10
 	typeListQuicklist  = 14
 	typeListQuicklist2 = 18
+
+	typeStreamListpacks  = 15
+	typeStreamListpacks2 = 19
+	typeStreamListpacks3 = 21
 )
 
 // valueReaders read the value of d.key and put it into d.db. Each data type has
@@ -45,6 +49,10 @@ var valueReaders = map[byte]func(d *decoder, typ byte) error{
 	typeZSet2:          (*decoder).zset,
 	typeZSetZiplist:    (*decoder).packedZSet,
 	typeZSetListpack:   (*decoder).packedZSet,
+
+	typeStreamListpacks:  (*decoder).stream,
+	typeStreamListpacks2: (*decoder).stream,
+	typeStreamListpacks3: (*decoder).stream,
 }
 
 // valueWriters write key and value of a record of their type.
@@ -54,11 +62,11 @@ var valueWriters = map[keyspace.Type]func(e *encoder, key []byte, ref keyspace.R
 	keyspace.TypeHash:   (*encoder).hash,
 	keyspace.TypeList:   (*encoder).listValue,
 	keyspace.TypeZSet:   (*encoder).zset,
+	keyspace.TypeStream: (*encoder).stream,
 }
 
 // What the types are called that are refused.
 var otherTypes = map[byte]string{
-	15: "a stream", 19: "a stream", 21: "a stream",
 	6: "a module's value", 7: "a module's value",
 	22: "a hash with expiring fields", 23: "a hash with expiring fields",
 	24: "a hash with expiring fields", 25: "a hash with expiring fields",
