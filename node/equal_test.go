@@ -347,6 +347,20 @@ func TestConversationsEqualRedis(t *testing.T) {
 			get p
 			del p
 			config set hll-sparse-max-bytes 3000
+			config set stream-node-max-entries 2
+			config set stream-node-max-bytes 1kb
+			config get stream-node*
+			xadd s 1 a 1
+			xadd s 2 a 1
+			xadd s 3 a 1
+			xinfo stream s
+			config set stream-node-max-entries -1
+			config set stream-node-max-entries 9223372036854775807
+			config set stream-node-max-bytes -1
+			config set stream-node-max-bytes lots
+			config set stream-node-max-entries 100
+			config set stream-node-max-bytes 4096
+			del s
 			config get databases
 			config set databases 3
 			config get nosuch*
@@ -406,6 +420,30 @@ func TestConversationsEqualRedis(t *testing.T) {
 			getrange u 1048575 -1
 			del s u
 			config set proto-max-bulk-len 512mb`,
+		"streams": `
+			hello 3
+			xadd s 1-1 a 1 b 2
+			xadd s 1-* a 1 b 2
+			xgroup create s g 0
+			xreadgroup group g c count 1 streams s >
+			xread streams s s 0 1-1
+			xrange s - +
+			xinfo stream s
+			xpending s g
+			xautoclaim s g d 0 0
+			watch s
+			2> xdel s 1-1
+			multi
+			xlen s
+			exec
+			watch s
+			2> xadd s 5 f v
+			multi
+			xread streams s 1-2
+			exec
+			hello 2
+			xread streams s s 0 1-1
+			del s`,
 		"memory": `
 			memory purge
 			memory purge x

@@ -235,6 +235,19 @@ func setSparseMax(e *engine, _ *settings, v string) error {
 	return err
 }
 
+// blockParam is a limit of the blocks of streams, which parse reads.
+func blockParam(name string, parse func(string) (int64, error), at func(*keyspace.Config) *int) parameter {
+	p := limitParam(name, at)
+	p.set = func(e *engine, _ *settings, v string) error {
+		n, err := parse(v)
+		if err == nil {
+			*at(e.ks.Config()) = int(n)
+		}
+		return err
+	}
+	return p
+}
+
 func fixedParam(name string, get func(*settings) string) parameter {
 	return parameter{name: name, get: func(_ *engine, s *settings) string { return get(s) }}
 }
@@ -301,6 +314,9 @@ var parameters = []parameter{
 	limitParam("set-max-listpack-value", func(c *keyspace.Config) *int { return &c.SetMaxListpackValue }),
 	engineParam("slowlog-log-slower-than", -1, math.MaxInt64, func(e *engine) *int64 { return &e.slowlog.slowerThan }),
 	engineParam("slowlog-max-len", 0, math.MaxInt64, func(e *engine) *int64 { return &e.slowlog.maxLen }),
+	blockParam("stream-node-max-bytes", parseMemory, func(c *keyspace.Config) *int { return &c.StreamNodeMaxBytes }),
+	blockParam("stream-node-max-entries", func(v string) (int64, error) { return parseRange(v, 0, math.MaxInt64) },
+		func(c *keyspace.Config) *int { return &c.StreamNodeMaxEntries }),
 	intParam("tcp-keepalive", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.tcpKeepAlive }),
 	intParam("timeout", 0, 1<<31-1, func(s *settings) *atomic.Int64 { return &s.timeout }),
 	limitParam("zset-max-listpack-entries", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackEntries }),

@@ -8,7 +8,7 @@ const MaxString = 512 << 20
 // Data returns the rows of all commands on data.
 func Data() []*Command {
 	return slices.Concat(genericRows(), expireRows(), sortRows(), stringRows(), bitmapRows(), hyperloglogRows(), hashRows(),
-		listRows(), setRows(), zsetRows(), geoRows())
+		listRows(), setRows(), zsetRows(), geoRows(), streamRows())
 }
 
 // one is the key specs of a command with one key, its first argument.

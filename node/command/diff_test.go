@@ -32,6 +32,7 @@ func TestEqualsRedis(t *testing.T) {
 		"--zset-max-listpack-entries", strconv.Itoa(limits.ZSetMaxListpackEntries),
 		"--zset-max-listpack-value", strconv.Itoa(limits.ZSetMaxListpackValue),
 		"--hll-sparse-max-bytes", strconv.Itoa(limits.HLLSparseMaxBytes),
+		"--stream-node-max-entries", strconv.Itoa(limits.StreamNodeMaxEntries), "--stream-node-max-bytes", strconv.Itoa(limits.StreamNodeMaxBytes),
 		"--notify-keyspace-events", "EAm")
 	successes, keys := map[string]int{}, 0
 	for seed := range uint64(sequences) {
@@ -85,7 +86,7 @@ func newDriver(t *testing.T, addr string, seed uint64) *driver {
 	now := time.Now().UnixMilli()
 	d := &driver{
 		t: t, seed: seed, successes: map[string]int{},
-		gen:     &generator{Rand: rand.New(rand.NewPCG(seed, 1)), now: now, requests: allRequests(), sortsZSets: seed%4 == 0},
+		gen:     &generator{Rand: rand.New(rand.NewPCG(seed, 1)), now: now, requests: requestsOf(seed), sortsZSets: seed%4 == 0},
 		redis:   commandtest.Dial(t, addr),
 		events:  commandtest.Dial(t, addr),
 		subject: newSubject(t, seed, now, 2+int(seed%2)),
@@ -133,7 +134,7 @@ func (d *driver) next() [][][]byte {
 	if strings.HasPrefix(strings.ToLower(r[0]), "sort") {
 		return [][][]byte{clearErrno, raw(r...)}
 	}
-	return [][][]byte{raw(r...)}
+	return append(streamPrelude(r), raw(r...))
 }
 
 // purge names every key, whereupon both servers delete those that have expired.
@@ -211,6 +212,7 @@ func (d *driver) rounds() {
 		d.explain()
 	}
 	d.both(d.purge())
+	d.setStreamIDs()
 	count := strconv.Itoa(1 + d.gen.IntN(20))
 	options := d.gen.scanOptions(count, true)
 	d.round(1, 1, append([]string{"SCAN", "0"}, options...))

@@ -17,12 +17,14 @@ type generator struct {
 	requests   []request
 	sortsZSets bool     // see sortKey
 	dumps      []string // what DUMP returned lately
+
+	lastMS int64 // of IDs of streams, see newID
 }
 
 // databases is the number of databases the requests use, of Redis's 16.
 const databases = 3
 
-var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "l1", "l2", "l3", "s1", "s2", "s3", "s4", "z1", "z2", "z3", "bits1", "bits2", "bits3", "pf1", "pf2", "pf3", "", "k\x00\r\n\xff"}
+var keyPool = []string{"a", "b", "c", "d", "e", "f", "h1", "h2", "h3", "l1", "l2", "l3", "s1", "s2", "s3", "s4", "z1", "z2", "z3", "bits1", "bits2", "bits3", "pf1", "pf2", "pf3", "x1", "x2", "x3", "x4", "", "k\x00\r\n\xff"}
 
 func (g *generator) pick(from ...string) string { return from[g.IntN(len(from))] }
 
@@ -196,7 +198,7 @@ func (g *generator) scanOptions(count string, types bool) []string {
 			out = append(out, g.anyCase("MATCH"), g.pattern())
 		case 3, 4:
 			if types {
-				out = append(out, g.anyCase("TYPE"), g.pick("string", "hash", "HASH", "set", "zset", "list", "nonsense"))
+				out = append(out, g.anyCase("TYPE"), g.pick("string", "hash", "HASH", "set", "zset", "list", "stream", "nonsense"))
 			}
 		case 5:
 			out = append(out, "COUNT", g.pick("1000", "0", "-1", "abc", "9223372036854775807"))

@@ -31,11 +31,15 @@ import (
 //     results that are not stored;
 //   - sines have another last digit in another library, which shows in the scores
 //     that STOREDIST makes, and hardly ever in a distance;
+//   - Redis 7.0 is not 7.2, and idle times grow, see sameStreamReply;
 //   - Redis shares the objects of small integers, which shows in REFCOUNT and
 //     IDLETIME, and Redoubt keeps no access times.
 func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
 	if bytes.Equal(want, got) {
 		return nil
+	}
+	if strings.HasPrefix(name, "x") {
+		return d.sameStreamReply(name, want, got)
 	}
 	w, err := commandtest.Parse(want)
 	if err != nil {

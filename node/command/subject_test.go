@@ -31,12 +31,13 @@ type subject struct {
 	events  []string // keyspace notifications of the sequence
 }
 
-// limits make values change their encoding more often than Redis's defaults.
+// limits make values change their encoding, and streams begin blocks, more often than Redis's defaults.
 var limits = keyspace.Config{
 	HashMaxListpackEntries: 128, HashMaxListpackValue: 64,
 	SetMaxIntsetEntries: 40, SetMaxListpackEntries: 20,
 	ZSetMaxListpackEntries: 16, ZSetMaxListpackValue: 40,
 	HLLSparseMaxBytes: 300,
+	StreamNodeMaxEntries: 7, StreamNodeMaxBytes: 300,
 }
 
 // replicaLimits are others, since effects must not depend on them.
