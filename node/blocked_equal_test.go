@@ -130,14 +130,10 @@ func TestBlockingEqualsRedis(t *testing.T) {
 			1> bzpopmin y 0
 			1> exists y z`,
 		"time": `
-			1! blpop k 0.05
-			2! brpoplpush k l 0.05
-			3! blmpop 0.05 2 k l left
-			1<
-			2<
-			3<
-			1! blmove k l left right 0.01
-			1<
+			1> blpop k 0.05
+			2> brpoplpush k l 0.05
+			3> blmpop 0.05 2 k l left
+			1> blmove k l left right 0.01
 			4> rpush k a
 			4> llen k`,
 		"bad times": `
@@ -300,8 +296,7 @@ func TestBlockingEqualsRedis(t *testing.T) {
 			1> ping`,
 		"resp3": `
 			1> hello 3
-			1! blpop k 0.01
-			1<
+			1> blpop k 0.01
 			1! blpop k 0
 			4> rpush k a b c
 			1<
@@ -310,6 +305,77 @@ func TestBlockingEqualsRedis(t *testing.T) {
 			1> blpop k 0
 			1> blmove a b left right 0
 			1> exec`,
+		"streams": `
+			1! xread block 0 streams k 0
+			2! xread block 0 count 1 streams other k $ $
+			3! xread count 3 block 0 streams k k 5 5-5
+			4> xadd k 5 a 1
+			1<
+			2<
+			4> xadd k 5-5 a 1
+			4> xadd k 6 a 2
+			3<
+			4> xtrim k maxlen 0
+			1! xread block 0 streams k $
+			4> xdel k 6
+			4> multi
+			4> xadd k 7 a 1
+			4> xadd k 8 b 2
+			4> exec
+			1<
+			1> xread block 0 streams k 6
+			1> xread block -1 streams k $
+			1> xread block x streams k $
+			1> xread block 1.5 streams k $
+			1> xread block 20 streams k $
+			1! xread block 0 streams new $
+			4> set new v
+			4> del new
+			4> xadd new 1 a 1
+			1<
+			1! xread block 0 streams moved $
+			4> rename new moved
+			4> xadd moved 2 a 1
+			1<`,
+		"groups of readers": `
+			4> xgroup create k g 0 mkstream
+			1! xreadgroup group g a block 0 streams k >
+			2! xreadgroup group g b count 1 block 0 streams k >
+			3! xread block 0 streams k $
+			4> xadd k 1 f v
+			1<
+			3<
+			4> multi
+			4> xadd k 2 f v
+			4> xadd k 3 f v
+			4> exec
+			2<
+			4> xpending k g
+			1> xreadgroup group g a block 0 streams k >
+			1> xreadgroup group g a block 20 streams k >
+			1! xreadgroup group g a noack block 0 streams k >
+			4> xgroup create k h 0
+			4> xack k g 1
+			4> xadd k 4 f v
+			1<
+			1> xreadgroup group g a block 0 streams k 0
+			1> xreadgroup group g nobody block 0 streams k 0
+			4> xpending k g
+			4> xinfo groups k`,
+		"streams in transactions": `
+			1> xadd k 1 f v
+			1> xgroup create k g $
+			1> multi
+			1> xread block 0 streams k $
+			1> xread block 0 streams k 0
+			1> xreadgroup group g a block 0 streams k >
+			1> exec`,
+		"streams in resp3": `
+			1> hello 3
+			1! xread block 0 streams a b 0 0
+			4> xadd b 1 f v
+			1<
+			1> xread block 20 streams a 0`,
 		"databases": `
 			1> select 2
 			1! blpop k 0

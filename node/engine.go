@@ -174,7 +174,6 @@ func (e *engine) Touched(db int, key []byte) {
 	if len(e.watched) > 0 {
 		e.watched.touch(db, key, func(key []byte) keyState { return e.keyState(db, key, e.ctx.Now) })
 	}
-	e.wake(db, key)
 }
 
 // TouchedDB notes that any key of a database may have changed.
@@ -186,8 +185,13 @@ func (e *engine) TouchedDB(db int) {
 	}
 }
 
-// Event is where keyspace notifications leave; nobody can subscribe yet.
-func (e *engine) Event(command.EventClass, string, int, []byte) {}
+// Event is where keyspace notifications leave; nobody can subscribe yet. It wakes who
+// waits for the key.
+func (e *engine) Event(class command.EventClass, event string, db int, key []byte) {
+	if command.Wakes(class, event) {
+		e.wake(db, key)
+	}
+}
 
 // waitForAll makes the unit's replies wait for everything executed so far.
 func (e *engine) waitForAll() {

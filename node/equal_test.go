@@ -349,7 +349,8 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set hll-sparse-max-bytes 3000
 			config set stream-node-max-entries 2
 			config set stream-node-max-bytes 1kb
-			config get stream-node*
+			config get stream-node-max-bytes
+			config get stream-node-max-entries
 			xadd s 1 a 1
 			xadd s 2 a 1
 			xadd s 3 a 1

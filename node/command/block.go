@@ -28,7 +28,20 @@ import (
 // key comes first, keys in the order in which they became ready. When the time has
 // passed the client is answered a null array.
 //
-// What wakes is Ctx.Changed, so handlers report a change after they made it.
+// What wakes is Ctx.Changed, so handlers report a change after they made it; see
+// Wakes for what does not.
+
+// Wakes reports whether a change that is notified under an event may be what somebody
+// waits for. What groups do with a stream, and a trim, gives nobody more to read.
+func Wakes(class EventClass, event string) bool {
+	switch class {
+	case EventKeyMiss:
+		return false
+	case EventStream:
+		return event == "xadd" || event == "xgroup-destroy"
+	}
+	return true
+}
 
 // Wait says what a command that found nothing waits for.
 type Wait struct {

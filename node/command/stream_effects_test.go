@@ -208,8 +208,8 @@ func throughRDB(t *testing.T, ks *keyspace.Keyspace) *keyspace.Keyspace {
 	return back
 }
 
-// TestXInfoOf72: what Redis 7.0 cannot be asked for.
-func TestXInfoOf72(t *testing.T) {
+// TestStreamsOf72: where Redis 7.0 cannot be asked, because 7.2 is another.
+func TestStreamsOf72(t *testing.T) {
 	s := newSubject(t, 1, testNow, 3)
 	for _, r := range []string{"XADD s 1 f v", "XGROUP CREATE s g 0", "XREADGROUP GROUP g active STREAMS s >", "XREADGROUP GROUP g quiet STREAMS s >"} {
 		s.do(raw(strings.Fields(r)...))
@@ -233,6 +233,7 @@ func TestXInfoOf72(t *testing.T) {
 	for _, c := range []struct{ request, want string }{
 		{"XREAD STREAMS a b 0", "-ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.\r\n"},
 		{"XREADGROUP GROUP g c STREAMS a b >", "-ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.\r\n"},
+		{"XREAD BLOCK 9223372036854775807 STREAMS a 0", "-ERR timeout is out of range\r\n"},
 		{"XDEL s 1", ":1\r\n"},
 		{"XSETID s 0-5", "-ERR The ID specified in XSETID is smaller than current max_deleted_entry_id\r\n"},
 	} {

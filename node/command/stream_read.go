@@ -1,12 +1,18 @@
 package command
 
-import "github.com/redoubtdb/redoubt/node/keyspace"
+import (
+	"slices"
+
+	"github.com/redoubtdb/redoubt/node/keyspace"
+)
 
 // streamRead is what XREAD and XREADGROUP are asked for.
 type streamRead struct {
 	group, consumer []byte // XREADGROUP
 	noAck           bool
 	count           int64 // 0: any
+	blocks          bool
+	until           int64 // see Wait
 	keys            [][]byte
 	firstID         int // argument of the first stream's ID
 	streams         []readFrom
@@ -32,11 +38,15 @@ func readStreams(c *Ctx, grouped bool) {
 	}
 	a := c.beginArray()
 	for i := range r.streams {
+		if c.Out.Over { // a stream may be named any number of times
+			break
+		}
 		if s := r.lookup(c, i); s != nil && r.serve(c, i, s) {
 			a.n++
 		}
 	}
 	switch {
+	case a.n == 0 && r.blocks && c.Block(r.wait(c)):
 	case a.n == 0:
 		c.Out.NullArray()
 	case c.Out.Proto >= 3:
@@ -55,6 +65,11 @@ func (r *streamRead) parse(c *Ctx, grouped bool) (ok bool) {
 				return false
 			}
 			r.count = max(0, r.count)
+		case o.Is("BLOCK") && o.Value():
+			if r.until, ok = c.TimeoutMillis(o.Pos); !ok {
+				return false
+			}
+			r.blocks = true
 		case o.Is("STREAMS") && o.Value():
 			return r.split(c, o.Pos, grouped)
 		case o.Is("GROUP") && o.Values(2):
@@ -76,6 +91,21 @@ func (r *streamRead) parse(c *Ctx, grouped bool) (ok bool) {
 	}
 	c.SyntaxError()
 	return false
+}
+
+// wait is what the client waits for. What "$" stands for does not move on meanwhile. A
+// group's reader is told when its group is gone.
+func (r *streamRead) wait(c *Ctx) Wait {
+	w := Wait{Keys: r.keys, Type: keyspace.TypeStream, AnyChange: r.group != nil, Until: r.until}
+	for i := range r.streams {
+		if at := r.firstID + i; string(text(c.Args[at])) == "$" {
+			if w.Args == nil {
+				w.Args = slices.Clone(c.Args)
+			}
+			w.Args[at] = r.streams[i].after.Append(nil)
+		}
+	}
+	return w
 }
 
 // split parts the keys from the IDs, which begin at argument from.
@@ -176,107 +206,4 @@ func (r *streamRead) answerKey(c *Ctx, i int) {
 		c.Out.Array(2)
 	}
 	c.Out.Bulk(r.keys[i])
-}
-
-// serveGroup is serve for a group's consumer, which is made if need be.
-func (r *streamRead) serveGroup(c *Ctx, i int, s *keyspace.Stream) bool {
-	key, from := r.keys[i], &r.streams[i]
-	consumer := c.seeConsumer(key, from.group, r.consumer)
-	if from.after != newEntries {
-		r.answerKey(c, i)
-		r.answerPending(c, i, s, consumer.StreamConsumer)
-		consumer.record(c, key)
-		return true
-	}
-	last, ok := s.LastEntryID()
-	if !ok || !from.group.LastID().Less(last) {
-		consumer.record(c, key)
-		return false
-	}
-	r.answerKey(c, i)
-	r.deliver(c, i, s, &consumer)
-	return true
-}
-
-// seenConsumer is a consumer that tries to get entries; it may have to be recorded.
-type seenConsumer struct {
-	*keyspace.StreamConsumer
-	group   *keyspace.StreamGroup
-	created bool
-}
-
-// seeConsumer is the consumer of that name, made if need be, and seen now.
-func (c *Ctx) seeConsumer(key []byte, g *keyspace.StreamGroup, name []byte) seenConsumer {
-	consumer, created := g.CreateConsumer(name, c.Now)
-	consumer.Seen(c.Now)
-	if created {
-		c.Changed(EventStream, "xgroup-createconsumer", key)
-	}
-	return seenConsumer{consumer, g, created}
-}
-
-// record records a consumer that was made and did not become known by an effect of
-// what it got.
-func (s *seenConsumer) record(c *Ctx, key []byte) {
-	if s.created {
-		c.effectSeen(key, s.group, s.StreamConsumer)
-	}
-}
-
-// deliver answers the entries that the group has not read, and makes them pending
-// for the consumer unless noAck.
-func (r *streamRead) deliver(c *Ctx, i int, s *keyspace.Stream, consumer *seenConsumer) {
-	key, g := r.keys[i], r.streams[i].group
-	place, read := g.LastID(), g.EntriesRead()
-	d := deliveries{c: c, key: key, group: g, consumer: consumer.StreamConsumer, time: c.Now}
-	start, _ := place.Next()
-	a := c.beginArray()
-	s.Range(start, keyspace.MaxStreamID, func(e *keyspace.StreamEntry) bool {
-		g.Delivered(e.ID)
-		c.streamEntry(e)
-		if !r.noAck {
-			d.assign(e.ID, 1)
-		}
-		a.n++
-		return r.more(a.n)
-	})
-	a.end()
-	if r.noAck {
-		consumer.record(c, key)
-	} else if a.n > 0 {
-		consumer.Active(c.Now)
-		d.record()
-	}
-	if g.LastID() != place || g.EntriesRead() != read {
-		c.effectGroupID(key, g)
-	}
-	c.Touched(c.DB, key)
-}
-
-// answerPending answers what is pending for the consumer, and counts a delivery of
-// each entry that there still is.
-func (r *streamRead) answerPending(c *Ctx, i int, s *keyspace.Stream, consumer *keyspace.StreamConsumer) {
-	from := &r.streams[i]
-	start, _ := from.after.Next()
-	var ids []keyspace.StreamID
-	consumer.EachPending(start, func(id keyspace.StreamID) bool {
-		ids = append(ids, id)
-		return r.more(len(ids))
-	})
-	d := deliveries{c: c, key: r.keys[i], group: from.group, consumer: consumer, time: c.Now}
-	c.Out.Array(len(ids))
-	for _, id := range ids {
-		if !c.streamEntryAt(s, id) {
-			c.Out.Array(2)
-			c.streamID(id)
-			c.Out.NullArray()
-			continue
-		}
-		p, _, _ := from.group.Pending(id)
-		d.assign(id, p.Count+1)
-	}
-	d.record()
-	if len(ids) > 0 {
-		c.Touched(c.DB, r.keys[i])
-	}
 }
