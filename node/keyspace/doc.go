@@ -52,6 +52,15 @@
 // interval's end, hence an element present from the first to the last call is
 // returned at least once, and one absent throughout never.
 //
+// # Streams
+//
+// A stream's entries are packed into blocks, listpacks in Redis's own layout
+// (stream_block.go), so that blocks end where Redis's do and go into an RDB file
+// as they are. Blocks by ID, pending entries of a group and of a consumer, groups
+// and consumers by name are in ordered maps (ordered.go): runs of up to 128
+// elements in a list, where a look-up searches twice by halves. The elements of
+// pending entries have no pointers.
+//
 // # Digests
 //
 // Keyspace.Digest is the exact logical state (database, key, type, value,
