@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	sequences    = 200
+	sequences    = 100
 	sequenceLen  = 1000
 	strictEvery  = 16 // requests, one of which has its changes checked
 	minSuccesses = 20 // replies without error that every command must have had

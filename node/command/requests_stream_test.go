@@ -323,12 +323,20 @@ func groupRead(g *generator) []string {
 	return g.readArgs(args(g.anyCase("GROUP"), g.xgroup(), g.xconsumer()), true)
 }
 
-// requestsOf are the requests of a sequence. Each fourth is about streams: what can be
+// requestsOf are the requests of a sequence. Each fifth is about streams: what can be
 // done with a consumer group takes several requests before it.
 func requestsOf(seed uint64) []request {
-	if seed%4 == 3 {
-		few := genericRequests[:len(genericRequests):len(genericRequests)]
-		return slices.Concat(slices.Repeat(streamRequests, 10), few)
+	if seed%5 == 4 {
+		return slices.Concat(slices.Repeat(streamRequests, 10), genericRequests)
 	}
 	return allRequests()
+}
+
+// seldom makes requests less likely where others are to be met, too.
+func seldom(requests []request) []request {
+	out := slices.Clone(requests)
+	for i := range out {
+		out[i].weight = min(out[i].weight, 3)
+	}
+	return out
 }

@@ -16,7 +16,7 @@ type request struct {
 // SELECT and whole rounds of SCAN and its kin are the driver's.
 func allRequests() []request {
 	return slices.Concat(stringRequests, bitmapRequests, hyperloglogRequests, dumpRequests, hashRequests, listRequests, setRequests,
-		zsetRequests, geoRequests, sortRequests, genericRequests, commandRequests, streamRequests)
+		zsetRequests, geoRequests, sortRequests, genericRequests, commandRequests, seldom(streamRequests))
 }
 
 func args(a ...string) []string { return a }

@@ -36,7 +36,7 @@ var limits = keyspace.Config{
 	HashMaxListpackEntries: 128, HashMaxListpackValue: 64,
 	SetMaxIntsetEntries: 40, SetMaxListpackEntries: 20,
 	ZSetMaxListpackEntries: 16, ZSetMaxListpackValue: 40,
-	HLLSparseMaxBytes: 300,
+	HLLSparseMaxBytes:    300,
 	StreamNodeMaxEntries: 7, StreamNodeMaxBytes: 300,
 }
 
