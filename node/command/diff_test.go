@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	sequences    = 100
+	sequences    = 200
 	sequenceLen  = 1000
 	strictEvery  = 16 // requests, one of which has its changes checked
 	minSuccesses = 20 // replies without error that every command must have had
