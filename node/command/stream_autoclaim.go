@@ -14,6 +14,10 @@ type streamAutoClaim struct {
 	justID  bool
 }
 
+// maxAutoClaim is the most entries that one call claims, whatever its COUNT, so that the
+// effect fits an entry of the log. The cursor says where to go on.
+const maxAutoClaim = 1 << 22
+
 func (q *streamAutoClaim) parse(c *Ctx) (ok bool) {
 	if q.minIdle, ok = c.integer(4, "ERR Invalid min-idle-time argument for XAUTOCLAIM"); !ok {
 		return false
@@ -99,7 +103,8 @@ func cmdXAutoClaim(c *Ctx) {
 // stream. next is where a further call goes on, 0-0 at the end.
 func (q *streamAutoClaim) choose(nowMs int64, s *keyspace.Stream, g *keyspace.StreamGroup) (claims, gone []keyspace.StreamID, next keyspace.StreamID) {
 	const attempts = 10 // looked at for each one that is asked for
-	left, tries := q.count, q.count*attempts
+	count := min(q.count, maxAutoClaim)
+	left, tries := count, count*attempts
 	g.PendingFrom(q.start, func(id keyspace.StreamID, p keyspace.StreamPending, _ *keyspace.StreamConsumer) bool {
 		if left == 0 || tries == 0 {
 			next = id

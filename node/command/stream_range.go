@@ -44,7 +44,7 @@ func streamRange(c *Ctx, down bool) {
 	emit := func(e *keyspace.StreamEntry) bool {
 		c.streamEntry(e)
 		a.n++
-		return !limited || int64(a.n) < count
+		return (!limited || int64(a.n) < count) && !c.Out.Over
 	}
 	if down {
 		s.RangeDown(stop, start, emit)

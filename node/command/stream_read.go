@@ -192,7 +192,7 @@ func (r *streamRead) serve(c *Ctx, i int, s *keyspace.Stream) bool {
 	s.Range(start, keyspace.MaxStreamID, func(e *keyspace.StreamEntry) bool {
 		c.streamEntry(e)
 		a.n++
-		return r.more(a.n)
+		return r.more(a.n) && !c.Out.Over
 	})
 	a.end()
 	return true

@@ -62,7 +62,7 @@ func (r *streamRead) deliver(c *Ctx, i int, s *keyspace.Stream, consumer *seenCo
 			d.assign(e.ID, 1)
 		}
 		a.n++
-		return r.more(a.n)
+		return r.more(a.n) && !c.Out.Over // or the effect would grow on
 	})
 	a.end()
 	if r.noAck {
@@ -90,6 +90,9 @@ func (r *streamRead) answerPending(c *Ctx, i int, s *keyspace.Stream, consumer *
 	d := deliveries{c: c, key: r.keys[i], group: from.group, consumer: consumer, time: c.Now}
 	c.Out.Array(len(ids))
 	for _, id := range ids {
+		if c.Out.Over {
+			break
+		}
 		if !c.streamEntryAt(s, id) {
 			c.Out.Array(2)
 			c.streamID(id)
