@@ -242,3 +242,32 @@ func TestStreamsOf72(t *testing.T) {
 		}
 	}
 }
+
+// TestReadingEndsAtTheReplyLimit: what no reply has room for is not delivered, nor
+// recorded.
+func TestReadingEndsAtTheReplyLimit(t *testing.T) {
+	s := newSubject(t, 1, testNow, 2)
+	for i := range 100 {
+		s.do(raw("XADD", "s", fmt.Sprint(i+1), "f", strings.Repeat("v", 100)))
+	}
+	s.do(raw("XGROUP", "CREATE", "s", "g", "0"))
+	s.out.Limit = 2000
+	s.do(raw("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "s", "s", ">", ">", ">"))
+	ref, _ := s.ks.DB(0).Lookup([]byte("s"))
+	if n := ref.Stream().Group([]byte("g")).PendingLen(); !s.out.Over || n < 5 || n > 20 {
+		t.Errorf("%d entries are pending, over the limit: %v", n, s.out.Over)
+	}
+	if err := s.checkReplica(); err != nil {
+		t.Error(err)
+	}
+	s.out.Over = false
+	for _, r := range []string{"XREADGROUP GROUP g c STREAMS s 0", "XREAD STREAMS s s 0 0", "XRANGE s - +"} {
+		if s.do(raw(strings.Fields(r)...)); !s.out.Over && r != "XREADGROUP GROUP g c STREAMS s 0" {
+			t.Errorf("%s is within the limit", r)
+		}
+		s.out.Over = false
+	}
+	if err := s.checkReplica(); err != nil {
+		t.Error(err)
+	}
+}
