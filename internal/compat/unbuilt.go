@@ -37,6 +37,8 @@ const (
 	noShutdown    = "nodes are stopped by whoever runs them: SHUTDOWN is not offered, as in MemoryDB"
 	noEviction    = "nothing is ever evicted, so no access times or frequencies are kept"
 	noThread      = "no thread frees memory in the background: Go's garbage collector does, for DEL and UNLINK alike"
+
+	laterXReadGroup = "since 7.2 a reader of a group that waits runs its command again when its key is gone or another, and gets that error"
 )
 
 // absentCommands are those that Redoubt is not to have.
