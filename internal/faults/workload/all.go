@@ -4,6 +4,6 @@ package workload
 func All(env *Env) []Workload {
 	return []Workload{
 		NewProbe(env), NewQuiet(env), NewRegisters(env), NewCounters(env), NewHashes(env), NewQueues(env), NewSets(env),
-		NewSortedSets(env), NewBank(env), NewMixed(env), NewLedger(env), NewPrefix(env), NewExpiry(env),
+		NewSortedSets(env), NewStreams(env), NewBank(env), NewMixed(env), NewLedger(env), NewPrefix(env), NewExpiry(env),
 	}
 }

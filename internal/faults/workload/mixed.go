@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Mixed writes keys of many types in one transaction: MULTI, INCR count, HSET and
-// HINCRBY of a hash, SET last, APPEND to a log, LPUSH, SADD, ZINCRBY, EXEC.
+// Mixed writes keys of all types in one transaction: MULTI, INCR count, HSET and
+// HINCRBY of a hash, SET last, APPEND to a log, LPUSH, SADD, ZINCRBY, XADD, EXEC.
 // Readers read all of them in one transaction, and all must tell of the same writes.
 //
 // One client a node reads that node's copy.
@@ -65,8 +65,9 @@ func (w *Mixed) write(c *Client, group string, t tag) {
 		Cmd("APPEND", group+":log", string(t)),
 		Cmd("LPUSH", group+":list", string(t)),
 		Cmd("SADD", group+":set", string(t)),
-		Cmd("ZINCRBY", group+":zset", 1, mixedNumber))
-	w.env.reportError(w.Name(), r, "MULTI INCR HSET HINCRBY SET APPEND LPUSH SADD ZINCRBY EXEC", group, t)
+		Cmd("ZINCRBY", group+":zset", 1, mixedNumber),
+		Cmd("XADD", group+":stream", "*", mixedNumber, string(t)))
+	w.env.reportError(w.Name(), r, "MULTI INCR HSET HINCRBY SET APPEND LPUSH SADD ZINCRBY XADD EXEC", group, t)
 	var answer mixedAnswer
 	if r.Outcome == Done && r.Err == nil {
 		var err error
@@ -106,6 +107,7 @@ func readCommands(group string) [][]any {
 		Cmd("LINDEX", group+":list", 0),
 		Cmd("SCARD", group+":set"),
 		Cmd("ZSCORE", group+":zset", mixedNumber),
+		Cmd("XLEN", group+":stream"),
 	}
 }
 

@@ -43,18 +43,19 @@ type mixedAnswer struct {
 	first bool
 }
 
-// parseMixedAnswer takes the answers to INCR, HSET, HINCRBY, SET, APPEND, LPUSH, SADD
-// and ZINCRBY apart and compares them.
+// parseMixedAnswer takes the answers to INCR, HSET, HINCRBY, SET, APPEND, LPUSH, SADD,
+// ZINCRBY and XADD apart and compares them.
 func parseMixedAnswer(reply any) (mixedAnswer, error) {
 	list, _ := reply.([]any)
-	if len(list) != 8 {
-		return mixedAnswer{}, fmt.Errorf("eight commands were answered with %v", reply)
+	if len(list) != 9 {
+		return mixedAnswer{}, fmt.Errorf("nine commands were answered with %v", reply)
 	}
 	count, _ := list[0].(int64)
 	added, _ := list[1].(int64)
 	score, _ := number(list[7])
-	if list[2] != count || list[3] != "OK" || list[4] != count*tagSize || list[5] != count || list[6] != int64(1) || score != count {
-		return mixedAnswer{}, fmt.Errorf("INCR, HSET, HINCRBY, SET, APPEND of %d bytes, LPUSH, SADD and ZINCRBY disagree: %v", tagSize, list)
+	_, err := parseStreamID(list[8])
+	if list[2] != count || list[3] != "OK" || list[4] != count*tagSize || list[5] != count || list[6] != int64(1) || score != count || err != nil {
+		return mixedAnswer{}, fmt.Errorf("INCR, HSET, HINCRBY, SET, APPEND of %d bytes, LPUSH, SADD, ZINCRBY and XADD disagree: %v", tagSize, list)
 	}
 	return mixedAnswer{count: count, first: added == 1}, nil
 }
@@ -63,11 +64,11 @@ func parseMixedAnswer(reply any) (mixedAnswer, error) {
 func parseMixed(reply any) (mixedValue, error) {
 	var m mixedValue
 	list, _ := reply.([]any)
-	if len(list) != 10 {
-		return m, fmt.Errorf("ten commands were answered with %v", reply)
+	if len(list) != 11 {
+		return m, fmt.Errorf("eleven commands were answered with %v", reply)
 	}
 	disagree := func() (mixedValue, error) {
-		return m, fmt.Errorf("GET count, HLEN, HGETALL, GET last, STRLEN log, the end of log, LLEN, LINDEX, SCARD and ZSCORE disagree: %v", list)
+		return m, fmt.Errorf("GET count, HLEN, HGETALL, GET last, STRLEN log, the end of log, LLEN, LINDEX, SCARD, ZSCORE and XLEN disagree: %v", list)
 	}
 	m.count, _ = number(list[0])
 	hash, err := parseMixedHash(list[2])
@@ -82,7 +83,7 @@ func parseMixed(reply any) (mixedValue, error) {
 	}
 	score, _ := number(list[9])
 	pushed, _ := list[7].(string)
-	if list[6] != m.count || pushed != last || list[8] != m.count || score != m.count {
+	if list[6] != m.count || pushed != last || list[8] != m.count || score != m.count || list[10] != m.count {
 		return disagree()
 	}
 	if (m.count == 0) != (last == "") {

@@ -75,26 +75,27 @@ func TestParseMixed(t *testing.T) {
 		want  mixedValue
 		err   string
 	}{
-		{"nothing", replies(nil, 0, []any{}, nil, 0, "", 0, nil, 0, nil), mixedValue{}, ""},
-		{"two writes", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, "2"), two, ""},
-		{"count is behind", replies("1", 3, hash("2", a, b), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
-		{"the hash's count is behind", replies("2", 3, hash("1", a, b), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
-		{"the hash is of another length", replies("2", 2, hash("2", a, b), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
-		{"the hash misses the last", replies("2", 2, hash("2", a), b, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
-		{"last is behind", replies("2", 3, hash("2", a, b), a, 16, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
-		{"last is gone", replies("2", 3, hash("2", a, b), nil, 16, "", 2, nil, 2, "2"), mixedValue{}, "disagree"},
-		{"log is behind", replies("2", 3, hash("2", a, b), b, 8, a, 2, b, 2, "2"), mixedValue{}, "disagree"},
-		{"log has half a write", replies("2", 3, hash("2", a, b), b, 12, b, 2, b, 2, "2"), mixedValue{}, "disagree"},
-		{"list is behind", replies("2", 3, hash("2", a, b), b, 16, b, 1, a, 2, "2"), mixedValue{}, "disagree"},
-		{"list has another's", replies("2", 3, hash("2", a, b), b, 16, b, 2, a, 2, "2"), mixedValue{}, "disagree"},
-		{"list is gone", replies("2", 3, hash("2", a, b), b, 16, b, 2, nil, 2, "2"), mixedValue{}, "disagree"},
-		{"set is behind", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 1, "2"), mixedValue{}, "disagree"},
-		{"sorted set is behind", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, "1"), mixedValue{}, "disagree"},
-		{"sorted set is gone", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, nil), mixedValue{}, "disagree"},
-		{"a field from nowhere", replies("2", 3, []any{"n", "2", "9", a}, b, 16, b, 2, b, 2, "2"), mixedValue{}, "nobody has written"},
-		{"another's field", replies("2", 3, []any{"n", "2", "1", a}, b, 16, b, 2, b, 2, "2"), mixedValue{}, "nobody has written"},
-		{"no hash", replies("2", 3, nil, b, 16, b, 2, b, 2, "2"), mixedValue{}, "HGETALL was answered with"},
-		{"too few", []any{"2"}, mixedValue{}, "ten commands"},
+		{"nothing", replies(nil, 0, []any{}, nil, 0, "", 0, nil, 0, nil, 0), mixedValue{}, ""},
+		{"two writes", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, "2", 2), two, ""},
+		{"count is behind", replies("1", 3, hash("2", a, b), b, 16, b, 2, b, 2, "2", 2), mixedValue{}, "disagree"},
+		{"the hash's count is behind", replies("2", 3, hash("1", a, b), b, 16, b, 2, b, 2, "2", 2), mixedValue{}, "disagree"},
+		{"the hash is of another length", replies("2", 2, hash("2", a, b), b, 16, b, 2, b, 2, "2", 2), mixedValue{}, "disagree"},
+		{"the hash misses the last", replies("2", 2, hash("2", a), b, 16, b, 2, b, 2, "2", 2), mixedValue{}, "disagree"},
+		{"last is behind", replies("2", 3, hash("2", a, b), a, 16, b, 2, b, 2, "2", 2), mixedValue{}, "disagree"},
+		{"last is gone", replies("2", 3, hash("2", a, b), nil, 16, "", 2, nil, 2, "2", 2), mixedValue{}, "disagree"},
+		{"log is behind", replies("2", 3, hash("2", a, b), b, 8, a, 2, b, 2, "2", 2), mixedValue{}, "disagree"},
+		{"log has half a write", replies("2", 3, hash("2", a, b), b, 12, b, 2, b, 2, "2", 2), mixedValue{}, "disagree"},
+		{"list is behind", replies("2", 3, hash("2", a, b), b, 16, b, 1, a, 2, "2", 2), mixedValue{}, "disagree"},
+		{"list has another's", replies("2", 3, hash("2", a, b), b, 16, b, 2, a, 2, "2", 2), mixedValue{}, "disagree"},
+		{"list is gone", replies("2", 3, hash("2", a, b), b, 16, b, 2, nil, 2, "2", 2), mixedValue{}, "disagree"},
+		{"set is behind", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 1, "2", 2), mixedValue{}, "disagree"},
+		{"sorted set is behind", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, "1", 2), mixedValue{}, "disagree"},
+		{"sorted set is gone", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, nil, 2), mixedValue{}, "disagree"},
+		{"stream is ahead", replies("2", 3, hash("2", a, b), b, 16, b, 2, b, 2, "2", 3), mixedValue{}, "disagree"},
+		{"a field from nowhere", replies("2", 3, []any{"n", "2", "9", a}, b, 16, b, 2, b, 2, "2", 2), mixedValue{}, "nobody has written"},
+		{"another's field", replies("2", 3, []any{"n", "2", "1", a}, b, 16, b, 2, b, 2, "2", 2), mixedValue{}, "nobody has written"},
+		{"no hash", replies("2", 3, nil, b, 16, b, 2, b, 2, "2", 2), mixedValue{}, "HGETALL was answered with"},
+		{"too few", []any{"2"}, mixedValue{}, "eleven commands"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseMixed(tt.reply)
@@ -112,15 +113,16 @@ func TestParseMixedAnswer(t *testing.T) {
 		want  mixedAnswer
 		err   string
 	}{
-		{replies(3, 1, 3, "OK", 24, 3, 1, "3"), mixedAnswer{3, true}, ""},
-		{replies(3, 0, 3, "OK", 24, 3, 1, "3"), mixedAnswer{3, false}, ""},
-		{replies(3, 0, 2, "OK", 24, 3, 1, "3"), mixedAnswer{}, "disagree"},
-		{replies(3, 0, 3, nil, 24, 3, 1, "3"), mixedAnswer{}, "disagree"},
-		{replies(3, 0, 3, "OK", 16, 3, 1, "3"), mixedAnswer{}, "disagree"},
-		{replies(3, 0, 3, "OK", 24, 2, 1, "3"), mixedAnswer{}, "disagree"},
-		{replies(3, 0, 3, "OK", 24, 3, 0, "3"), mixedAnswer{}, "disagree"},
-		{replies(3, 0, 3, "OK", 24, 3, 1, "4"), mixedAnswer{}, "disagree"},
-		{replies(3), mixedAnswer{}, "eight commands"},
+		{replies(3, 1, 3, "OK", 24, 3, 1, "3", "1-1"), mixedAnswer{3, true}, ""},
+		{replies(3, 0, 3, "OK", 24, 3, 1, "3", "1-1"), mixedAnswer{3, false}, ""},
+		{replies(3, 0, 2, "OK", 24, 3, 1, "3", "1-1"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, nil, 24, 3, 1, "3", "1-1"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 16, 3, 1, "3", "1-1"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 24, 2, 1, "3", "1-1"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 24, 3, 0, "3", "1-1"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 24, 3, 1, "4", "1-1"), mixedAnswer{}, "disagree"},
+		{replies(3, 0, 3, "OK", 24, 3, 1, "3", nil), mixedAnswer{}, "disagree"},
+		{replies(3), mixedAnswer{}, "nine commands"},
 	} {
 		got, err := parseMixedAnswer(tt.reply)
 		expectError(t, tt.reply, err, tt.err)
@@ -190,6 +192,8 @@ func TestMixedFindsLies(t *testing.T) {
 			primary: sometimes("ZINCRBY", func(c []string) []string {
 				return eval("local n = redis.call('ZINCRBY', KEYS[1], 1, ARGV[1]) redis.call('ZINCRBY', KEYS[1], 1, ARGV[1]) return n", c[1], c[3])
 			})},
+		{name: "an entry on a replica is missing", what: "read of the copy on node-1",
+			replica: sometimes("XLEN", func(c []string) []string { return eval("return redis.call('XLEN', KEYS[1]) - 1", c[1]) })},
 		{name: "a write is answered with an error", what: "was answered with ERR",
 			primary: sometimes("HINCRBY", func([]string) []string { return eval("return redis.error_reply('ERR no')") })},
 	} {

@@ -17,7 +17,7 @@ const (
 
 // Prefix counts up in keys of one writer each, so that whatever a reader sees
 // tells which prefix of the history it has before it: a and b take every number
-// one after the other, all the others, which are of many types, take them together. A replica shows longer and
+// one after the other, all the others, which are of every type, take them together. A replica shows longer and
 // longer prefixes on one connection, of what is committed: what it has shown the
 // primary shows from then on.
 type Prefix struct {
@@ -71,11 +71,12 @@ const (
 	keyList
 	keySet
 	keySorted
+	keyStream
 	chainKeys
 )
 
 // keyNames are letters, as are the names of members and fields.
-const keyNames = "abchlsz"
+const keyNames = "abchlszx"
 
 // countUp is the command that makes a key's number n.
 func countUp(key int, name string, n int64) []any {
@@ -88,6 +89,8 @@ func countUp(key int, name string, n int64) []any {
 		return Cmd("SADD", name, n)
 	case keySorted:
 		return Cmd("ZADD", name, n, "n")
+	case keyStream:
+		return Cmd("XADD", name, fmt.Sprint(n, "-1"), "n", n)
 	}
 	return Cmd("SET", name, n)
 }
@@ -103,6 +106,8 @@ func countOf(key int, name string) []any {
 		return Cmd("SCARD", name)
 	case keySorted:
 		return Cmd("ZSCORE", name, "n")
+	case keyStream:
+		return Cmd("XLEN", name)
 	}
 	return Cmd("GET", name)
 }
@@ -160,7 +165,7 @@ func (w *Prefix) step(c *Client, ch *chain) bool {
 			ch.sent[k].Store(n)
 			commands = append(commands, countUp(k, ch.keys[k], n))
 		}
-		return w.wrote(c.Exec(true, commands...), ch, n, keyC, keyHash, keyList, keySet, keySorted)
+		return w.wrote(c.Exec(true, commands...), ch, n, keyC, keyHash, keyList, keySet, keySorted, keyStream)
 	}
 	// b follows a before a goes on.
 	key, n := keyB, ch.committed[keyA].Load()
@@ -206,7 +211,7 @@ func (w *Prefix) read(ctx context.Context, c *Client, primary bool) {
 	for c.Connect(ctx) && c.Think(ctx) {
 		from, to := keyA, keyB
 		if c.Rand.IntN(2) == 0 {
-			from, to = keyC, keySorted
+			from, to = keyC, keyStream
 		}
 		if !w.look(c, w.pick(c), from, to, last, primary) {
 			clear(last) // the next connection may be to another process
@@ -298,7 +303,7 @@ func (w *Prefix) Check(ctx context.Context, c *Client) error {
 	defer w.mu.Unlock()
 	for _, chains := range w.chains {
 		for _, ch := range chains {
-			for _, keys := range [][2]int{{keyA, keyB}, {keyC, keySorted}} {
+			for _, keys := range [][2]int{{keyA, keyB}, {keyC, keyStream}} {
 				for !w.look(c, ch, keys[0], keys[1], shown{}, true) {
 					if !c.Connect(ctx) || !c.Think(ctx) {
 						return fmt.Errorf("%s: read back: %w", w.Name(), ctx.Err())

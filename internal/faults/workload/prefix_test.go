@@ -121,6 +121,7 @@ func TestPrefixFinds(t *testing.T) {
 		{"a replica that goes back in a transaction", nil, inTransaction(10, "GET", instead("GET", "t:none")), "went back"},
 		{"half of a transaction", every(20, to(":c"), instead(sayOK...)), nil, "part of a transaction"},
 		{"half of a transaction, a list's", every(20, named("LPUSH"), instead("EVAL", "return 1", "0")), nil, "part of a transaction"},
+		{"half of a transaction, a stream's", every(20, named("XADD"), instead("EVAL", "return '1-1'", "0")), nil, "part of a transaction"},
 		{"half of a transaction on the replica", nil, inTransaction(10, "HGET", instead("GET", "t:none")), "part of a transaction"},
 		{"half of a transaction on the replica, a sorted set's", nil, inTransaction(10, "ZSCORE", instead("GET", "t:none")), "part of a transaction"},
 		{"a lost write", inTransaction(10, "SET", instead(sayOK...)), nil, "on the primary, where"},
