@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"github.com/redoubtdb/redoubt/node/command"
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/node/resp"
+	"github.com/redoubtdb/redoubt/snapshot/rdb"
 	"github.com/redoubtdb/redoubt/wal"
 )
 
@@ -24,6 +26,9 @@ type subject struct {
 	unit     wal.Unit
 	replica  *keyspace.Keyspace
 	replayer *command.Replayer
+	// rebuilt is a node that began with a snapshot in the middle of the sequence.
+	rebuilt         *keyspace.Keyspace
+	rebuiltReplayer *command.Replayer
 
 	strict  bool // check every change against what was reported
 	touched map[dbKey]bool
@@ -107,15 +112,36 @@ func (s *subject) do(args [][]byte) ([]byte, *command.Command) {
 	return s.out.B, cmd
 }
 
-// replicate applies the effects of the last command to the replica.
+// replicate applies the effects of the last command to the replica, and to the node
+// that was rebuilt.
 func (s *subject) replicate() {
 	s.t.Helper()
 	if s.unit.Empty() {
 		return
 	}
-	if err := wal.EachUnit(s.unit.AppendTo(nil), s.replayer.Apply); err != nil {
-		s.t.Fatalf("%q: %v", s.ctx.Args, err)
+	for _, r := range []*command.Replayer{s.replayer, s.rebuiltReplayer} {
+		if r == nil {
+			continue
+		}
+		if err := wal.EachUnit(s.unit.AppendTo(nil), r.Apply); err != nil {
+			s.t.Fatalf("%q: %v", s.ctx.Args, err)
+		}
 	}
+}
+
+// rebuild begins a node with a snapshot of the data as it is now.
+func (s *subject) rebuild() {
+	s.t.Helper()
+	var file bytes.Buffer
+	_, err := rdb.Save(&file, s.ks, rdb.SaveOptions{})
+	s.rebuilt = keyspace.New(limits)
+	if err == nil {
+		_, err = rdb.Load(&file, s.rebuilt, rdb.LoadOptions{Size: -1})
+	}
+	if err != nil {
+		s.t.Fatalf("snapshot: %v", err)
+	}
+	s.rebuiltReplayer = command.NewReplayer(s.table, s.rebuilt, nil)
 }
 
 func (s *subject) digests() map[dbKey]keyspace.Digest {
@@ -166,10 +192,27 @@ func (s *subject) checkTouched(cmd *command.Command, args [][]byte, before map[d
 	}
 }
 
-// checkReplica compares the replica with the primary.
+// differing names keys that are not the same in ks.
+func (s *subject) differing(ks *keyspace.Keyspace) (names string) {
+	for k, d := range s.digests() {
+		if got, _ := ks.DB(k.db).KeyDigest([]byte(k.key)); got != d {
+			names += fmt.Sprintf(", %q in database %d", k.key, k.db)
+		}
+	}
+	return names
+}
+
+// checkReplica compares the replica, and the node that was rebuilt, with the primary.
 func (s *subject) checkReplica() error {
-	if a, b := s.ks.Digest(), s.replica.Digest(); a != b {
-		return fmt.Errorf("the replica's digest %x is not the primary's %x", b, a)
+	want := s.ks.Digest()
+	if got := s.replica.Digest(); got != want {
+		return fmt.Errorf("the replica's digest %x is not the primary's %x", got, want)
+	}
+	if s.rebuilt == nil {
+		return nil
+	}
+	if got := s.rebuilt.Digest(); got != want {
+		return fmt.Errorf("the digest of what a snapshot and the later log give is %x, the primary's %x%s", got, want, s.differing(s.rebuilt))
 	}
 	return nil
 }
