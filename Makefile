@@ -3,7 +3,7 @@
 .PHONY: help tools build check test soak faults hostile compat fuzz bench clean
 
 # Options of the targets below.
-N ?= 200
+N ?= $(if $(filter compat,$(MAKECMDGOALS)),1000,200)
 TIME ?= 30s
 ARGS ?=
 
@@ -35,8 +35,9 @@ faults: tools ## break a cluster in every way and judge what clients saw (DURATI
 hostile: tools ## attack a node with what no client should send (DURATION=5m SEED=1)
 	@go run ./internal/faults/hostile $(call flag,duration,DURATION) $(call flag,seed,SEED) $(ARGS)
 
-compat: ## Redis's own test suite, on Redoubt and on redis-server (ONLY='unit/type/*' J=2 BASELINE=1 OUT=docs/COMPATIBILITY.md)
+compat: ## generated commands beside redis-server (N=1000 sequences), then Redis's own test suite (ONLY='unit/type/*' J=2 BASELINE=1 OUT=docs/COMPATIBILITY.md)
 	@scripts/bootstrap compat
+	REDOUBT_TEST_SEED=1000 REDOUBT_TEST_ROUNDS=$(N) go test -count=1 -run TestEqualsRedis -timeout 0 ./node/command
 	@go run ./internal/compat $(call flag,only,ONLY) $(call flag,j,J) $(call flag,out,OUT) $(if $(BASELINE),-baseline) $(ARGS)
 
 fuzz: ## every fuzz target for TIME each (TIME=30s)

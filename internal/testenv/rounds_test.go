@@ -20,3 +20,20 @@ func TestRounds(t *testing.T) {
 		}
 	}
 }
+
+func TestSeed(t *testing.T) {
+	t.Setenv(seedVar, "")
+	if got := Seed(t, 7); got != 7 {
+		t.Errorf("seed %d, want the usual 7", got)
+	}
+	t.Setenv(seedVar, "500")
+	if got := Seed(t, 7); got != 500 {
+		t.Errorf("seed %d, want the 500 asked for", got)
+	}
+	t.Setenv(seedVar, "-1")
+	f := &fakeTB{}
+	f.run(func() { Seed(f, 7) })
+	if len(f.errors) != 1 {
+		t.Errorf("errors %q", f.errors)
+	}
+}
