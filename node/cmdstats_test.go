@@ -175,3 +175,29 @@ func TestNumbersOfCommands(t *testing.T) {
 		}
 	}
 }
+
+// Fast commands of one pipeline share the time that they took; with a slow log that
+// is to have such, each has its own.
+func TestFastCommandsShareTheClock(t *testing.T) {
+	n := startNode(t, nil)
+	c := talk(t, n)
+	c.send(strings.Repeat("GET k\r\n", 50) + "STRLEN k")
+	for range 50 {
+		c.line()
+	}
+	c.line()
+	n.engine.mu.Lock()
+	defer n.engine.mu.Unlock()
+	get, strlen := n.engine.stats.of(n.engine.table.Find([]byte("get"))), n.engine.stats.of(n.engine.table.Find([]byte("strlen")))
+	if get.calls != 50 || get.total <= 0 || get.latency.n != 50 || strlen.total <= 0 || len(n.engine.untimed) > 0 {
+		t.Errorf("GET %+v, STRLEN %+v, %d without a time", get, strlen, len(n.engine.untimed))
+	}
+	row := n.engine.table.Find([]byte("get"))
+	if n.engine.timesAlone(row, nil) {
+		t.Error("a GET is timed alone")
+	}
+	n.engine.slowlog.slowerThan = 10
+	if !n.engine.timesAlone(row, nil) {
+		t.Error("a slow log of GETs is made of shared times")
+	}
+}

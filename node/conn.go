@@ -280,7 +280,9 @@ func (c *conn) execute(next int) (int, error) {
 	}
 	c.lastActive = now
 	c.weigh()
-	c.turns.note(time.Since(now))
+	took := time.Since(now)
+	e.readClock(now.Add(took).Sub(e.stats.started))
+	c.turns.note(took)
 	e.turns.end(long)
 	free, err := c.settle(tenure, err)
 	c.srv.evict(c.weighed > patient)

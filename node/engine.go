@@ -36,7 +36,8 @@ type engine struct {
 	activeExpire bool
 	maxMemory    int64 // bytes that the data may take, 0: no limit
 
-	clock           time.Duration // since stats.started, when the last command had run
+	clock           time.Duration   // since stats.started, when it was last read
+	untimed         []*commandStats // of commands that have run since
 	latencyTracking bool
 	latency         latencyMonitor
 	slowlog         slowlog
@@ -133,13 +134,24 @@ func (e *engine) invoke(c *conn, out *resp.Writer, cmd *command.Command, args []
 	ctx := &e.ctx
 	outerArgs, outerCmd := ctx.Args, ctx.Cmd
 	ctx.Args, ctx.Cmd, ctx.DB, ctx.Session, ctx.Out = args, cmd, c.db, c, out
+	timed := e.timesAlone(cmd, args)
+	if len(e.untimed) > 0 && (timed || len(e.untimed) >= maxChunk) {
+		e.readClock(time.Since(e.stats.started))
+	}
 	before, start := len(out.B), e.clock
 	ctx.StringLimit = int(c.srv.cfg.maxBulk.Load())
 	cmd.Handler(ctx)
 	ctx.Args, ctx.Cmd = outerArgs, outerCmd
-	e.clock = time.Since(e.stats.started)
+	if timed {
+		e.readClock(time.Since(e.stats.started))
+	}
 	if reply := out.B[before:]; len(reply) > 0 || cmd.Flags&command.Blocking == 0 { // otherwise c waits
-		e.account(c, cmd, args, e.clock-start, reply)
+		s := e.count(cmd, reply)
+		if timed {
+			e.time(s, c, cmd, args, e.clock-start)
+		} else {
+			e.untimed = append(e.untimed, s)
+		}
 	}
 	if e.unit.Empty() { // otherwise the unit's own entry comes later than all it read
 		e.wait = max(e.wait, e.dependsOn(cmd, args))
