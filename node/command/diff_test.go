@@ -109,7 +109,11 @@ func (d *driver) run(n int) {
 	const batch = 100
 	for half := n / 2; n > 0 && !d.t.Failed(); {
 		if n <= half && d.subject.rebuilt == nil {
-			d.subject.rebuild()
+			if err := d.subject.rebuild(); err != nil {
+				d.fail("%v", err)
+				d.explain()
+				return
+			}
 		}
 		var requests [][][]byte
 		for range min(batch, n) {

@@ -130,8 +130,7 @@ func (s *subject) replicate() {
 }
 
 // rebuild begins a node with a snapshot of the data as it is now.
-func (s *subject) rebuild() {
-	s.t.Helper()
+func (s *subject) rebuild() error {
 	var file bytes.Buffer
 	_, err := rdb.Save(&file, s.ks, rdb.SaveOptions{})
 	s.rebuilt = keyspace.New(limits)
@@ -139,9 +138,10 @@ func (s *subject) rebuild() {
 		_, err = rdb.Load(&file, s.rebuilt, rdb.LoadOptions{Size: -1})
 	}
 	if err != nil {
-		s.t.Fatalf("snapshot: %v", err)
+		return fmt.Errorf("snapshot: %w", err)
 	}
 	s.rebuiltReplayer = command.NewReplayer(s.table, s.rebuilt, nil)
+	return nil
 }
 
 func (s *subject) digests() map[dbKey]keyspace.Digest {

@@ -261,5 +261,6 @@ func (r *blockReader) down(fn func(e *StreamEntry) bool) {
 	}
 }
 
-// markDeleted flags the entry that begins at start; the counts are the caller's.
+// markDeleted flags the entry that begins at start; the counts are the caller's. It
+// stays in its place: when XSETID goes back behind it, lower IDs follow it.
 func (b streamBlock) markDeleted(start int) { b[start] |= entryDeleted }

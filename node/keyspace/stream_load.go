@@ -21,12 +21,12 @@ func (s *Stream) EachBlock(fn func(id StreamID, listpack []byte) bool) {
 // set. Error: ErrStreamBlock.
 func (s *Stream) AddBlock(id StreamID, list []byte) error {
 	b := append(make(streamBlock, 0, allocSize(len(list))), list...)
-	check := blockCheck{b: b, off: listpack.HeaderSize, last: s.lastID}
+	check := blockCheck{b: b, off: listpack.HeaderSize, last: s.lastID, some: s.length > 0}
 	if !listpack.Framed(b) {
 		return fmt.Errorf("%w: a listpack of %d bytes has a bad frame", ErrStreamBlock, len(b))
 	}
-	if s.blocks.n > 0 && !s.lastID.Less(id) {
-		return fmt.Errorf("%w: block %v is not behind entry %v", ErrStreamBlock, id, s.lastID)
+	if before := s.lastMaster(); s.blocks.n > 0 && (!s.lastID.Less(id) || !before.Less(id)) {
+		return fmt.Errorf("%w: block %v is not behind block %v and entry %v", ErrStreamBlock, id, before, s.lastID)
 	}
 	if err := check.block(id); err != nil {
 		return fmt.Errorf("%w: block %v: %w", ErrStreamBlock, id, err)
@@ -43,12 +43,22 @@ func (s *Stream) AddBlock(id StreamID, list []byte) error {
 	return nil
 }
 
+// lastMaster is where the last block begins.
+func (s *Stream) lastMaster() (last StreamID) {
+	s.blocks.downFrom(MaxStreamID, func(master StreamID, _ *streamBlock) bool {
+		last = master
+		return false
+	})
+	return last
+}
+
 // blockCheck walks a block that may hold anything.
 type blockCheck struct {
 	b    streamBlock
 	off  int
-	seen int // elements
-	last StreamID
+	seen int      // elements
+	last StreamID // of the last entry that is live, if there is some
+	some bool
 }
 
 // block checks everything that the readers of blocks rely on.
@@ -73,7 +83,7 @@ func (c *blockCheck) block(master StreamID) error {
 	}
 	var found [2]int64
 	for i := 0; c.off < len(c.b)-1; i++ {
-		gone, err := c.entry(master, names, i == 0)
+		gone, err := c.entry(master, names)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", i, err)
 		}
@@ -91,7 +101,7 @@ func (c *blockCheck) block(master StreamID) error {
 }
 
 // entry checks one entry and reports whether it is live (0) or deleted (1).
-func (c *blockCheck) entry(master StreamID, names int64, first bool) (gone int, err error) {
+func (c *blockCheck) entry(master StreamID, names int64) (gone int, err error) {
 	start, before := c.off, c.seen
 	flags, err := c.number("flags")
 	if err != nil {
@@ -110,10 +120,14 @@ func (c *blockCheck) entry(master StreamID, names int64, first bool) (gone int, 
 		return 0, err
 	}
 	id := StreamID{master.MS + uint64(ms), master.Seq + uint64(seq)}
-	if first && id.Less(master) || !first && !c.last.Less(id) {
+	// XSETID may go back behind what was deleted at the end.
+	live := flags&entryDeleted == 0
+	if id.Less(master) || live && c.some && !c.last.Less(id) {
 		return 0, fmt.Errorf("%v is out of order", id)
 	}
-	c.last = id
+	if live {
+		c.last, c.some = id, true
+	}
 	rest := names
 	if flags&entrySameNames == 0 {
 		if rest, err = c.number("number of fields"); err != nil {

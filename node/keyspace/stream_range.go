@@ -17,9 +17,10 @@ func (s *Stream) Range(from, to StreamID, fn func(e *StreamEntry) bool) {
 		r := b.reader(master)
 		r.each(func(e *StreamEntry) bool {
 			switch {
+			case e.deleted: // may be out of order, see markDeleted
 			case to.Less(e.ID):
 				more = false
-			case !e.deleted && !e.ID.Less(from):
+			case !e.ID.Less(from):
 				more = fn(e)
 			}
 			return more
@@ -35,9 +36,10 @@ func (s *Stream) RangeDown(to, from StreamID, fn func(e *StreamEntry) bool) {
 		r := b.reader(master)
 		r.down(func(e *StreamEntry) bool {
 			switch {
+			case e.deleted:
 			case e.ID.Less(from):
 				more = false
-			case !e.deleted && !to.Less(e.ID):
+			case !to.Less(e.ID):
 				more = fn(e)
 			}
 			return more

@@ -15,7 +15,10 @@ func (s *Stream) Delete(id StreamID) bool {
 	start := -1
 	r := block.reader(master)
 	r.each(func(e *StreamEntry) bool {
-		if e.ID == id && !e.deleted {
+		if e.deleted {
+			return true
+		}
+		if e.ID == id {
 			start = e.start
 		}
 		return e.ID.Less(id)

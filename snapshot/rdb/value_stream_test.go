@@ -283,7 +283,7 @@ func TestBadStreamsAreRefused(t *testing.T) {
 	good := streamFiles[typeStreamListpacks2]
 	for name, c := range map[string]struct{ from, to, says string }{
 		"block's ID":       {"\x10" + rawID(1, 0), "\x0f" + rawID(1, 0)[1:], "the ID of a stream's block"},
-		"block twice":      {oneBlock, "\x02" + oneBlock[1:] + oneBlock[1:], "is not behind entry"},
+		"block twice":      {oneBlock, "\x02" + oneBlock[1:] + oneBlock[1:], "is not behind block"},
 		"block":            {"\x81a", "\x82a", "block"},
 		"length":           {oneBlock + "\x02", oneBlock + "\x03", "says that it has 3"},
 		"last ID":          {oneBlock + "\x02\x02\x05", oneBlock + "\x02\x02\x04", "has an entry 2-5"},
