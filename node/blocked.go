@@ -37,10 +37,11 @@ var longPast = time.Unix(1, 0)
 // is guarded by the engine's lock, which is taken before mu.
 type blockedClient struct {
 	waiter
-	c    *conn
-	cmd  *command.Command
-	args [][]byte
-	more bool // run again, the command found nothing again
+	c         *conn
+	cmd       *command.Command
+	args      [][]byte
+	more      bool // run again, the command found nothing again
+	postponed bool // by CLIENT PAUSE, after a key has woken it
 	// tenure is the one in which the wait began; nil: in none.
 	tenure *tenure
 
@@ -127,8 +128,17 @@ func (e *engine) holds(k watchKey) content {
 // serveBlocked runs the commands of clients that the units before it have woken. The
 // engine's lock is held, hold has been called. The error is that the term is over.
 func (e *engine) serveBlocked() (served bool, err error) {
+	for _, b := range e.pause.due(e.ctx.Now) {
+		if b.c.blocked != b {
+			continue
+		}
+		served = true
+		if err = e.runAgain(b); err != nil {
+			return served, err
+		}
+	}
 	if len(e.waits.ready) == 0 {
-		return false, nil
+		return served, nil
 	}
 	err = e.waits.serve(e.holds, func(w *waiter) error {
 		served = true
@@ -144,6 +154,10 @@ func (e *engine) runAgain(b *blockedClient) error {
 	defer b.mu.Unlock()
 	if b.over || c.ctx.Err() != nil {
 		e.unblock(b) // it is about to go
+		return nil
+	}
+	if e.pause.holds(b.cmd.Flags, e.ctx.Now) {
+		e.pause.postpone(b)
 		return nil
 	}
 	e.begin()
@@ -226,10 +240,13 @@ func (e *engine) tryEnd(b *blockedClient, how ending) bool {
 	return true
 }
 
-// unblockAll tells everybody who waits that the node is not what it was.
+// unblockAll tells everybody who waits that the node is not what it was. Who is paused
+// finds out by trying again.
 func (e *engine) unblockAll() {
 	for _, w := range e.waits.all() {
 		e.tryEnd(w.client, byRole)
 	}
 	e.waits = newWaitTable()
+	e.pause.woken = nil
+	e.pause.wake()
 }

@@ -93,6 +93,7 @@ func (c *conn) drop(o *outcome, err error) error {
 
 // stopWaiting ends what wait there is when the connection ends because of err.
 func (c *conn) stopWaiting(err error) {
+	c.forgetPostponed()
 	b := c.waited
 	if b == nil {
 		return

@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -53,12 +55,14 @@ func (c *crowd) do(who, request string) string {
 	return string(c.conns[who].Receive())
 }
 
+var blockedFlag = regexp.MustCompile(` flags=\w*b`)
+
 // block sends a request and waits until it blocks.
 func (c *crowd) block(who, request string) {
 	c.t.Helper()
 	c.send(who, request)
 	testenv.Eventually(c.t, 10*time.Second, request+" to block", func(context.Context) error {
-		if list := c.do("x", "CLIENT LIST ID "+c.ids[who]); !strings.Contains(list, " flags=b ") {
+		if list := c.do("x", "CLIENT LIST ID "+c.ids[who]); !blockedFlag.MatchString(list) {
 			return fmt.Errorf("%s", list)
 		}
 		return nil
@@ -71,7 +75,7 @@ func (c *crowd) block(who, request string) {
 func TestBlockingEqualsRedis(t *testing.T) {
 	redis := testenv.StartRedis(t)
 	n := startNode(t, nil)
-	for name, script := range map[string]string{
+	play(t, n.Addr(), redis.Addr, map[string]string{
 		"who waits longest": `
 			1! blpop k 0
 			2! brpop k 0
@@ -122,8 +126,7 @@ func TestBlockingEqualsRedis(t *testing.T) {
 			4> zadd y 1 a
 			4> zunionstore z 1 y weights 2
 			1<
-			1! bzpopmax z 0.01
-			1<
+			1> bzpopmax z 0.01
 			1> bzpopmin z x
 			1> bzmpop -1 1 z min
 			1> bzmpop 0 0 z min
@@ -384,9 +387,27 @@ func TestBlockingEqualsRedis(t *testing.T) {
 			4> rpush k b
 			1<
 			4> llen k`,
-	} {
+	})
+}
+
+// until repeats a request until it is answered so.
+func (c *crowd) until(who, request, want string) {
+	c.t.Helper()
+	testenv.Eventually(c.t, 10*time.Second, request+" to answer "+want, func(context.Context) error {
+		if got := c.do(who, request); got != want {
+			return errors.New(got)
+		}
+		return nil
+	})
+}
+
+// play plays scenes on two servers and compares the replies, as
+// TestBlockingEqualsRedis says. "1? request" sends and waits for nothing, "1~ request" is
+// repeated until there is nothing any more.
+func play(t *testing.T, ourAddr, theirAddr string, scenes map[string]string) {
+	for name, script := range scenes {
 		t.Run(name, func(t *testing.T) {
-			ours, theirs := newCrowd(t, n.Addr()), newCrowd(t, redis.Addr)
+			ours, theirs := newCrowd(t, ourAddr), newCrowd(t, theirAddr)
 			defer ours.close()
 			defer theirs.close()
 			for line := range strings.Lines(script) {
@@ -402,6 +423,12 @@ func TestBlockingEqualsRedis(t *testing.T) {
 					theirs.block(who, request)
 				case '>':
 					got, want = ours.do(who, request), theirs.do(who, request)
+				case '?':
+					ours.send(who, request)
+					theirs.send(who, request)
+				case '~':
+					ours.until(who, request, "$-1\r\n")
+					theirs.until(who, request, "$-1\r\n")
 				case '<':
 					got, want = string(ours.conns[who].Receive()), string(theirs.conns[who].Receive())
 				}

@@ -29,6 +29,8 @@ func clientRows() []*command.Command {
 			row("no-touch", "7.2.0", 3, anywhere, clientNoTouch),
 			row("reply", "3.2.0", 3, anywhere, clientReply),
 			row("unblock", "5.0.0", -3, adminAny, clientUnblock),
+			row("pause", "2.9.50", -3, adminAny, clientPause),
+			row("unpause", "6.2.0", 2, adminAny, clientUnpause),
 			row("help", "5.0.0", 2, command.Loading|command.Stale, func(x *command.Ctx) { x.Help(clientHelp...) }),
 		},
 	}}
@@ -52,6 +54,8 @@ var clientHelp = []string{
 	"    Protect current client connection from eviction.",
 	"NO-TOUCH (ON|OFF)",
 	"    Will not touch LRU/LFU stats when this mode is on.",
+	"PAUSE <timeout> [WRITE|ALL]",
+	"    Suspend all, or just write, clients for <timeout> milliseconds.",
 	"REPLY (ON|OFF|SKIP)",
 	"    Control the replies sent to the current connection.",
 	"SETINFO <LIB-NAME|LIB-VER> <value>",
@@ -60,6 +64,8 @@ var clientHelp = []string{
 	"    Assign the name <name> to the current connection.",
 	"UNBLOCK <clientid> [TIMEOUT|ERROR]",
 	"    Unblock the specified blocked client.",
+	"UNPAUSE",
+	"    Stop the current client pause, resuming traffic.",
 }
 
 const errClientName = "ERR Client names cannot contain spaces, newlines or special characters."
@@ -181,7 +187,7 @@ func (c *conn) describe(now time.Time, x *command.Ctx) string {
 	if c.tx != nil {
 		flags += "x"
 	}
-	if c.blocked != nil {
+	if _, postponed := c.srv.engine.pause.postponed[c]; postponed || c.blocked != nil {
 		flags += "b"
 	}
 	if c.watchBroken {

@@ -128,7 +128,7 @@ func osName() string {
 func infoClients(w *infoWriter, c *conn) {
 	w.field("connected_clients", c.srv.clients())
 	w.field("maxclients", c.srv.cfg.maxClients.Load())
-	w.field("blocked_clients", len(c.srv.engine.waits.waiting))
+	w.field("blocked_clients", len(c.srv.engine.waits.waiting)+len(c.srv.engine.pause.postponed))
 	w.field("waiting_for_commit", c.srv.engine.gate.waitingCount())
 }
 

@@ -71,6 +71,7 @@ type conn struct {
 	// until its goroutine has seen to the end of that.
 	blocked, waited *blockedClient
 	blockedMemory   int64 // what waiting takes
+	postponed       bool  // the command that is next waits for the end of CLIENT PAUSE
 
 	session
 }
@@ -207,6 +208,11 @@ func (c *conn) runBuffered() error {
 			if next, err = c.execute(next); err != nil {
 				return err
 			}
+			if c.postponed {
+				if err = c.awaitUnpaused(next, protocolErr != nil); err != nil {
+					return err
+				}
+			}
 			if c.waited != nil {
 				if err = c.awaitServed(next, protocolErr != nil); err != nil {
 					return err
@@ -269,12 +275,15 @@ func (c *conn) execute(next int) (int, error) {
 	now := time.Now()
 	e.hold(now)
 	err := error(nil)
-	for more := true; more && next < len(c.ends) && !e.queueFull(); next++ {
+	for more := true; more && next < len(c.ends) && !e.queueFull(); {
 		start := 0
 		if next > 0 {
 			start = c.ends[next-1]
 		}
-		err = c.run(c.args[start:c.ends[next]])
+		if err = c.run(c.args[start:c.ends[next]]); c.postponed {
+			break
+		}
+		next++
 		more = err == nil && !c.quit && c.waited == nil && len(c.w.B) < maxChunkReply && e.primary == tenure &&
 			(!c.slow || time.Since(now) < maxHold)
 	}

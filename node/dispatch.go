@@ -49,6 +49,9 @@ func (c *conn) run(args [][]byte) error {
 	switch {
 	case err != nil:
 		c.refuse(cmd, err)
+	case e.pause.holds(c.flagsOf(cmd), e.ctx.Now):
+		e.postpone(c)
+		return nil
 	case c.queues(cmd):
 		c.tx.queue(cmd, args, c.srv.cfg.maxQuery.Load())
 		c.w.SimpleString("QUEUED")
@@ -58,6 +61,10 @@ func (c *conn) run(args [][]byte) error {
 	seq, err := e.finish()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	if e.pause.changed { // from now on: a transaction that paused went on to its end
+		e.pause.changed = false
+		e.ctx.Mode = e.mode()
 	}
 	served, err := e.serveBlocked()
 	if err != nil {
@@ -89,18 +96,24 @@ func runsInsideMulti(cmd *command.Command) bool {
 	return false
 }
 
+// flagsOf are the flags by which a command is judged: EXEC by what it would run.
+func (c *conn) flagsOf(cmd *command.Command) command.Flags {
+	if cmd.FullName() == "exec" && c.tx != nil {
+		return cmd.Flags | c.tx.flags
+	}
+	return cmd.Flags
+}
+
 // admit decides whether a command may run (or be queued) in the connection's
 // and the node's present state, in Redis's order of checks.
 func (c *conn) admit(cmd *command.Command, args [][]byte) error {
 	e := c.srv.engine
-	flags := cmd.Flags
+	flags := c.flagsOf(cmd)
 	size := int64(0)
 	for _, a := range args {
 		size += int64(len(a))
 	}
 	if cmd.FullName() == "exec" && c.tx != nil {
-		// EXEC is judged by what it would run.
-		flags |= c.tx.flags
 		size = c.tx.size
 	}
 	data := flags&(command.Write|command.ReadOnly) != 0

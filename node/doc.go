@@ -6,6 +6,7 @@
 //	engine, dispatch       one command at a time over the data; what may run when
 //	gate, lastWrite        which replies wait for which commit
 //	blocked, waits         clients that wait for a key, and who is served next
+//	pause                  CLIENT PAUSE: clients that wait until it is over
 //	clientmem, limits      what clients may take, and who goes when it is more
 //	follow, lead, load     the node's roles, one goroutine that runs them in turn
 //	cmd_*, multi, watch    commands on connections and the server, with their rows

@@ -30,6 +30,7 @@ type engine struct {
 	last     *lastWrite
 	watched  watchTable
 	waits    *waitTable
+	pause    pausing
 	ctx      command.Ctx
 	stats    stats
 
@@ -75,9 +76,9 @@ func (e *engine) adopt(ks *keyspace.Keyspace, p wal.Position) {
 }
 
 // mode is how commands judge expired keys: only a primary that can log the
-// deletion deletes them, so that reads go on while the head is full.
+// deletion, and is not paused, deletes them, so that reads go on while the head is full.
 func (e *engine) mode() command.Mode {
-	if p := e.primary; p != nil && !p.leaving && p.admitHead(0) == nil {
+	if p := e.primary; p != nil && !p.leaving && e.pause.at(e.ctx.Now) == pauseNothing && p.admitHead(0) == nil {
 		return command.Primary
 	}
 	return command.Replica
@@ -105,8 +106,9 @@ func (e *engine) queueFull() bool {
 func (e *engine) hold(now time.Time) {
 	e.ctx.KS = e.ks
 	e.ctx.Unit = &e.unit
-	e.ctx.Mode = e.mode()
 	e.ctx.Now = now.UnixMilli()
+	e.ctx.Mode = e.mode()
+	e.pause.changed = false
 	e.clock = now.Sub(e.stats.started)
 }
 

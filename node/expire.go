@@ -45,10 +45,12 @@ func (e *engine) expireLoop(ctx context.Context) {
 func (e *engine) expireRound(now time.Time) (more bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.activeExpire || e.primary == nil || e.mode() != command.Primary {
+	if !e.activeExpire || e.primary == nil {
 		return false
 	}
-	e.hold(now)
+	if e.hold(now); e.ctx.Mode != command.Primary {
+		return false
+	}
 	defer func() { e.latency.add("expire-cycle", e.ctx.Now, time.Since(now)) }()
 	e.begin()
 	for i := range e.ks.NumDBs() {

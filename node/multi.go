@@ -30,7 +30,7 @@ func (tx *transaction) queue(cmd *command.Command, args [][]byte, memory int64) 
 		total += len(a)
 	}
 	tx.commands = append(tx.commands, queued{cmd, copyArgs(args)})
-	tx.flags |= cmd.Flags & (command.Write | command.ReadOnly | command.DenyOOM)
+	tx.flags |= cmd.Flags & (command.Write | command.ReadOnly | command.DenyOOM | command.MayReplicate)
 	tx.size += int64(total)
 	tx.memory += queuedMemory + argMemory*int64(len(args)) + int64(total)
 	if tx.size > maxCommandSize || tx.memory > memory {

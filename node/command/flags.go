@@ -19,7 +19,7 @@ const (
 	Asking                            // allowed in an importing slot
 	Fast                              // O(1) or O(log N)
 	NoAuth                            // allowed before authentication
-	MayReplicate                      // not a write, and may still have effects
+	MayReplicate                      // not a write, but held up like one by CLIENT PAUSE
 	NoMandatoryKeys                   // keys are optional
 	NoAsyncLoading                    // not while a replica loads in the background
 	NoMulti                           // not inside MULTI

@@ -20,7 +20,7 @@ func hyperloglogRows() []*Command {
 		{Name: "pfadd", Summary: "Adds elements to a HyperLogLog",
 			Since: "2.8.9", Arity: -2, Flags: Write | DenyOOM | Fast, KeySpecs: one(KeyRW | KeyInsert), Handler: cmdPFAdd},
 		{Name: "pfcount", Summary: "Estimates how many different elements HyperLogLogs have together",
-			Since: "2.8.9", Arity: -2, Flags: ReadOnly, KeySpecs: []KeySpec{count}, Handler: cmdPFCount},
+			Since: "2.8.9", Arity: -2, Flags: ReadOnly | MayReplicate, KeySpecs: []KeySpec{count}, Handler: cmdPFCount},
 		{Name: "pfmerge", Summary: "Makes a HyperLogLog the union of itself and others",
 			Since: "2.8.9", Arity: -2, Flags: Write | DenyOOM,
 			KeySpecs: []KeySpec{Key(1, KeyRW|KeyAccess|KeyInsert), Keys(2, -1, 1, access)}, Handler: cmdPFMerge},

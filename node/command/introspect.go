@@ -121,7 +121,7 @@ func writeInfo(w *resp.Writer, cmd *Command) {
 	w.Array(10)
 	w.BulkString(cmd.full)
 	w.Int(int64(cmd.Arity))
-	writeStatusSet(w, "", cmd.Flags.Names())
+	writeStatusSet(w, "", (cmd.Flags &^ MayReplicate).Names()) // which Redis keeps to itself
 	w.Int(int64(cmd.First))
 	w.Int(int64(cmd.Last))
 	w.Int(int64(cmd.Step))
