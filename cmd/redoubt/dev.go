@@ -62,6 +62,7 @@ func newDev() *cobra.Command {
 	f.Var(&segmentSize, "segment-size", "bytes of log that are sealed into a segment")
 	f.DurationVar(&c.SegmentAge, "segment-age", s3segments.DefaultSegmentAge, "age at which entries are sealed all the same")
 	f.Var(&headLimit, "head-limit", "bytes of log that etcd may hold; writes are refused beyond")
+	f.DurationVar(&c.LeaseTTL, "lease-ttl", etcdfence.DefaultLeaseTTL, "how long a dead primary keeps the shard")
 	f.StringVar(&c.RequirePass, "requirepass", "", "password that clients must AUTH with")
 	f.StringVar(&c.EnableDebugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	f.BoolVar(&c.Recover, "recover", false, "rebuild the data from s3/ when etcd/ was lost")

@@ -17,6 +17,10 @@ type server struct {
 // startTimeout bounds the time until a server answers.
 const startTimeout = 60 * time.Second
 
+// leaseTTL bridges minutes in which a busy machine lets nobody renew: no test is
+// about losing the lease.
+const leaseTTL = "60s"
+
 // startRedis starts the real server as Redis's own tests of external servers do.
 func startRedis(tb testenv.TB) server {
 	r := testenv.StartRedis(tb, "--enable-protected-configs", "yes")
@@ -31,6 +35,7 @@ func startRedoubt(tb testenv.TB) server {
 		Args: []string{
 			"dev", "--dir", tb.TempDir(), "--bind", "127.0.0.1", "--replicas", "0",
 			"--port", strconv.Itoa(port), "--s3-port", strconv.Itoa(s3), "--enable-debug-command", "yes",
+			"--lease-ttl", leaseTTL,
 		},
 	})
 	addr := "127.0.0.1:" + strconv.Itoa(port)

@@ -45,7 +45,7 @@ type Config struct {
 
 	// Passed on to the nodes; zero values take the nodes' defaults.
 	SegmentSize, HeadLimit          int64
-	SegmentAge                      time.Duration
+	SegmentAge, LeaseTTL            time.Duration
 	RequirePass, EnableDebugCommand string
 
 	Logger *slog.Logger // default: nothing is logged
@@ -140,8 +140,8 @@ func isNodeID(id string) bool {
 func (c *Config) nodeConfig(i int) node.Config {
 	return node.Config{
 		Cluster: Cluster, Shard: Shard, NodeID: nodeID(i), AZ: "local",
-		Listen:      net.JoinHostPort(c.Bind, strconv.Itoa(c.nodePort(i))),
-		HeadLimit:   c.HeadLimit,
+		Listen:   net.JoinHostPort(c.Bind, strconv.Itoa(c.nodePort(i))),
+		LeaseTTL: c.LeaseTTL, HeadLimit: c.HeadLimit,
 		MaxBatch:    512 << 10, // measured best for a single member
 		SegmentSize: c.SegmentSize, SegmentAge: c.SegmentAge,
 		RequirePass: c.RequirePass, EnableDebugCommand: c.EnableDebugCommand,

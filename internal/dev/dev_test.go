@@ -173,6 +173,19 @@ func TestStartLeavesOtherNodesAlone(t *testing.T) {
 	}
 }
 
+func TestLeaseTTL(t *testing.T) {
+	const want = 45 * time.Second
+	d := start(t, Config{Dir: t.TempDir(), LeaseTTL: want})
+	st, err := d.shard().State(t.Context())
+	if err != nil || st.Leader == nil {
+		t.Fatalf("the leader: %+v, %v", st.Leader, err)
+	}
+	lease, err := d.etcd.client.TimeToLive(t.Context(), clientv3.LeaseID(st.Leader.LeaseID))
+	if err != nil || lease.GrantedTTL != int64(want/time.Second) {
+		t.Errorf("the leader's lease: %+v, %v", lease, err)
+	}
+}
+
 const deadLease = 60 * time.Second
 
 // leaveLease makes a node the leader as a process leaves it that was killed: on a
