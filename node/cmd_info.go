@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"runtime/debug"
 	runtimemetrics "runtime/metrics"
 	"slices"
 	"strings"
@@ -66,6 +67,7 @@ var infoSections = []infoSection{
 	{"commandstats", "Commandstats", infoCommandStats, true},
 	{"errorstats", "Errorstats", infoErrorStats, false},
 	{"latencystats", "Latencystats", infoLatencyStats, true},
+	{"cluster", "Cluster", infoCluster, false},
 	{"keyspace", "Keyspace", infoKeyspace, false},
 	{"redoubt", "Redoubt", infoRedoubt, false},
 }
@@ -104,6 +106,10 @@ func infoServer(w *infoWriter, c *conn) {
 	n, st := c.srv.node, &c.srv.engine.stats
 	up := time.Since(st.started)
 	w.field("redis_version", RedisVersion)
+	build, _ := debug.ReadBuildInfo()
+	sha1, dirty := gitRevision(build)
+	w.field("redis_git_sha1", sha1)
+	w.field("redis_git_dirty", dirty)
 	w.field("redoubt_version", Version())
 	w.field("redis_mode", "standalone")
 	w.field("os", osName())
@@ -256,6 +262,9 @@ func infoLatencyStats(w *infoWriter, c *conn) {
 		}
 	})
 }
+
+// infoCluster is where clients look whether to ask for slots.
+func infoCluster(w *infoWriter, _ *conn) { w.field("cluster_enabled", 0) }
 
 func infoKeyspace(w *infoWriter, c *conn) {
 	ks := c.srv.engine.ks
