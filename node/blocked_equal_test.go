@@ -256,6 +256,18 @@ func TestBlockingEqualsRedis(t *testing.T) {
 			4> flushall
 			4> lpush k c
 			1<`,
+		"watch while waiting": `
+			1! brpoplpush k d 0
+			3> watch d
+			3> multi
+			3> ping
+			3> exec
+			3> watch d
+			4> lpush k a
+			1<
+			3> multi
+			3> ping
+			3> exec`,
 		"watch": `
 			3> watch k
 			1! blpop k 0

@@ -33,6 +33,25 @@ func TestBlockedReadersOfGroupsThatGo(t *testing.T) {
 	}
 }
 
+// XREAD waits on while its key is gone or another type, and is served once it is a
+// stream again.
+func TestXReadWaitsForAStreamToComeBack(t *testing.T) {
+	n := startNode(t, nil)
+	w := talk(t, n)
+	for _, request := range []string{"DEL k", "SET k v", "RENAME k l", "FLUSHALL", "PEXPIREAT k 1"} {
+		w.get("DEL k")
+		w.get("XADD k 666 f v")
+		reader := talk(t, n)
+		reader.block(n, "XREAD BLOCK 0 STREAMS k $")
+		w.get(request)
+		w.get("DEL k")
+		w.get("XADD k 667 f w")
+		if got, want := reader.reply(), "[[k [[667-0 [f w]]]]]"; got != want {
+			t.Errorf("%s: the reader got %q, want %q", request, got, want)
+		}
+	}
+}
+
 // What groups do with a stream gives nobody more to read: it wakes nobody.
 func TestAcknowledgingWakesNobody(t *testing.T) {
 	n := startNode(t, nil)

@@ -61,6 +61,18 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 	return c, nil
 }
 
+// command is how to do the same again.
+func (c *config) command() string {
+	text := "go run ./internal/compat"
+	if c.only != nil {
+		text += " -only " + strings.Join(c.only, ",")
+	}
+	if c.baseline {
+		text += " -baseline"
+	}
+	return text + fmt.Sprintf(" -j %d -stall %v", c.jobs, c.stall)
+}
+
 // chosen are the files that -only names, in the suite's order.
 func (c *config) chosen(files []string) ([]string, error) {
 	if c.only == nil {

@@ -5,11 +5,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Report is the whole of what was run.
 type Report struct {
-	Version string
+	Version string // of the suite's Debian package
+	Made    time.Time
+	Commit  string // of Redoubt
+	How     string // the command that made it
 	Files   []*FileReport
 }
 
@@ -35,7 +39,8 @@ func percent(c Counts) string {
 // markdown is the generated part of docs/COMPATIBILITY.md.
 func (r *Report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Redis's own tests, from the Debian source package of redis %s.\n\n", r.Version)
+	fmt.Fprintf(&b, "Made on %s from commit %s by `%s`, with Redis's own tests from the Debian source\npackage of redis %s.\n\n",
+		r.Made.UTC().Format("2006-01-02 15:04 MST"), r.Commit, r.How, r.Version)
 	b.WriteString("| file | redis-server passes | Redoubt passes | fails | not applicable |\n|---|--:|--:|--:|--:|\n")
 	row := func(name string, c Counts) {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", name, c.Real, c.Passed, c.Failed, c.Excused)

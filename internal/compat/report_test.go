@@ -7,10 +7,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func sample() *Report {
-	return &Report{Version: "5:7.0.15", Files: []*FileReport{
+	return &Report{Version: "5:7.0.15", Made: time.Unix(0, 0), Commit: "abc", How: "make compat J=2", Files: []*FileReport{
 		{File: "unit/none"},
 		{File: "unit/scan", Verdicts: []Verdict{{Result: Result{Name: "a", Outcome: Passed}}, {Result: Result{Name: "b", Outcome: Failed}, Excuse: "why not"}}},
 		{File: "unit/type/set", Verdicts: []Verdict{
@@ -23,6 +24,7 @@ func sample() *Report {
 func TestMarkdown(t *testing.T) {
 	text := sample().markdown()
 	for _, want := range []string{
+		"Made on 1970-01-01 00:00 UTC from commit abc by `make compat J=2`",
 		"redis 5:7.0.15",
 		"| unit/scan | 2 | 1 | 0 | 1 |\n",
 		"| unit/type/set | 3 | 1 | 2 | 0 |\n",

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/redoubtdb/redoubt/internal/testenv"
 	"github.com/redoubtdb/redoubt/node"
 	"github.com/redoubtdb/redoubt/node/command"
 )
@@ -35,7 +37,11 @@ func run(ctx context.Context, c *config, out io.Writer) error {
 	}
 	excuses := &Excuses{differences: differences, has: has}
 	ours := &runner{c: c, suite: s, kind: "redoubt", stall: c.stall, start: startRedoubt, skip: excuses.skipped}
-	report := &Report{Version: s.version, Files: make([]*FileReport, len(files))}
+	commit, err := describeCommit(ctx, c.root)
+	if err != nil {
+		return err
+	}
+	report := &Report{Version: s.version, Made: time.Now(), Commit: commit, How: c.command(), Files: make([]*FileReport, len(files))}
 	err = eachFile(ctx, c.jobs, files, func(ctx context.Context, i int) error {
 		r, err := ours.run(ctx, files[i])
 		if err != nil {
@@ -88,6 +94,18 @@ func has(full string) bool {
 		return cmd != nil
 	}
 	return slices.ContainsFunc(cmd.Sub, func(s *command.Command) bool { return s.Name == sub })
+}
+
+// describeCommit names what is checked out: the commit, and whether files differ
+// from it.
+func describeCommit(ctx context.Context, root string) (string, error) {
+	out, code, err := testenv.Run(ctx, testenv.Command{
+		Name: "name the commit", Path: "git", Dir: root, Args: []string{"describe", "--always", "--dirty", "--exclude=*"},
+	})
+	if err != nil || code != 0 {
+		return "", fmt.Errorf("name the commit: exit code %d: %w\n%s", code, err, out)
+	}
+	return strings.TrimSpace(out), nil
 }
 
 func passed(r *FileRun) []Result {

@@ -48,6 +48,7 @@ func (r *runner) run(ctx context.Context, file string) (*FileRun, error) {
 	if all {
 		return &FileRun{File: file}, nil
 	}
+	skip = slices.Concat(unfit[file], skip)
 	var hung []string
 	for {
 		log, err := r.once(ctx, file, slices.Concat(skip, hung))

@@ -61,6 +61,14 @@ var edits = []edit{
 	},
 }
 
+// unfit are tests, by file, that neither server is given: against a server that
+// the suite has not started they fail, and leave behind what makes others fail.
+var unfit = map[string][]string{
+	// It looks for the server's process once set-max-intset-entries is 0, and six
+	// tests after it want intsets.
+	"unit/type/set": {"SRANDMEMBER with a dict containing long chain"},
+}
+
 // prepareSuite copies the tests that scripts/redis-source has brought and applies
 // the edits.
 func prepareSuite(ctx context.Context, c *config) (*suite, error) {

@@ -16,7 +16,8 @@ var parts = map[string]string{
 	"publish": "publish/subscribe", "spublish": "publish/subscribe", "pubsub": "publish/subscribe",
 	"acl":     "ACL users",
 	"cluster": "cluster mode", "asking": "cluster mode",
-	"monitor":         "MONITOR",
+	"monitor":      "MONITOR",
+	"client|pause": "CLIENT PAUSE", "client|unpause": "CLIENT PAUSE",
 	"client|tracking": "client-side caching", "client|caching": "client-side caching",
 	"client|getredir": "client-side caching", "client|trackinginfo": "client-side caching",
 }
@@ -37,6 +38,8 @@ const (
 	noShutdown    = "nodes are stopped by whoever runs them: SHUTDOWN is not offered, as in MemoryDB"
 	noEviction    = "nothing is ever evicted, so no access times or frequencies are kept"
 	noThread      = "no thread frees memory in the background: Go's garbage collector does, for DEL and UNLINK alike"
+
+	twoAtOnce = "passes or not: the test sends on two connections at the same time and takes it for granted whose command is executed first, as Redis's one thread decides it; TestXReadWaitsForAStreamToComeBack and TestBlockingEqualsRedis of node wait for the one before they send the other"
 
 	laterXReadGroup = "since 7.2 a reader of a group that waits runs its command again when its key is gone or another, and gets that error"
 )
