@@ -225,6 +225,7 @@ func (e *engine) end(b *blockedClient, how ending) {
 	case byRole:
 		out.Error(errUnblockedByRole)
 	}
+	e.count(b.cmd, out.B)
 	e.resolve(b, &outcome{reply: out.B, seq: e.dependsOn(b.cmd, b.args), last: how == byRole})
 }
 

@@ -458,3 +458,39 @@ func TestAnyChangeWakes(t *testing.T) {
 		t.Errorf("served %s", got)
 	}
 }
+
+// A wait is one call, counted when it ends, however it does.
+func TestWaitsAreCountedWhenTheyEnd(t *testing.T) {
+	n := startNode(t, nil)
+	w, c := talk(t, n), talk(t, n)
+	w.ask("CONFIG RESETSTAT")
+	numbers := func() (calls, failed, told uint64) {
+		n.engine.mu.Lock()
+		defer n.engine.mu.Unlock()
+		if s := n.engine.stats.known(n.engine.table.Find([]byte("blpop"))); s != nil {
+			calls, failed = s.calls, s.failed
+		}
+		return calls, failed, n.engine.stats.errors["UNBLOCKED"]
+	}
+	check := func(what string, wantCalls, wantFailed, wantTold uint64) {
+		t.Helper()
+		if calls, failed, told := numbers(); calls != wantCalls || failed != wantFailed || told != wantTold {
+			t.Errorf("%s: %d calls, %d failed, %d told UNBLOCKED; want %d, %d, %d", what, calls, failed, told, wantCalls, wantFailed, wantTold)
+		}
+	}
+	c.block(n, "BLPOP k 0")
+	check("waiting", 0, 0, 0)
+	w.ask("CLIENT UNBLOCK " + c.id + " ERROR")
+	c.reply()
+	check("unblocked with an error", 1, 1, 1)
+	c.block(n, "BLPOP k 0")
+	w.ask("CLIENT UNBLOCK " + c.id)
+	c.reply()
+	check("unblocked", 2, 1, 1)
+	c.get("BLPOP k 0.01")
+	check("timed out", 3, 1, 1)
+	c.block(n, "BLPOP k 0")
+	w.ask("RPUSH k a")
+	c.reply()
+	check("served", 4, 1, 1)
+}

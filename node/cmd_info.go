@@ -257,8 +257,7 @@ func infoLatencyStats(w *infoWriter, c *conn) {
 	e := c.srv.engine
 	e.stats.called(e.table, func(cmd *command.Command, s *commandStats) {
 		if h := s.latency; h != nil {
-			at := func(p float64) float64 { return float64(h.percentile(p).Nanoseconds()) / 1000 }
-			w.field("latency_percentiles_usec_"+cmd.FullName(), fmt.Sprintf("p50=%.3f,p99=%.3f,p99.9=%.3f", at(50), at(99), at(99.9)))
+			w.field("latency_percentiles_usec_"+cmd.FullName(), e.latencyPercentiles.of(h))
 		}
 	})
 }

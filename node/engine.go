@@ -37,11 +37,12 @@ type engine struct {
 	activeExpire bool
 	maxMemory    int64 // bytes that the data may take, 0: no limit
 
-	clock           time.Duration   // since stats.started, when it was last read
-	untimed         []*commandStats // of commands that have run since
-	latencyTracking bool
-	latency         latencyMonitor
-	slowlog         slowlog
+	clock              time.Duration   // since stats.started, when it was last read
+	untimed            []*commandStats // of commands that have run since
+	latencyTracking    bool
+	latencyPercentiles percentiles
+	latency            latencyMonitor
+	slowlog            slowlog
 
 	appender atomic.Pointer[wal.Appender] // of primary, for waitRoom without the lock
 
@@ -56,7 +57,7 @@ func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {
 	e := &engine{
 		table: t, ks: ks, gate: &gate{}, role: RoleLoading,
 		last: newLastWrite(), watched: watchTable{}, waits: newWaitTable(), activeExpire: true,
-		latencyTracking: true, slowlog: slowlog{slowerThan: 10_000, maxLen: 128},
+		latencyTracking: true, latencyPercentiles: usualPercentiles, slowlog: slowlog{slowerThan: 10_000, maxLen: 128},
 	}
 	e.turns.mu = &e.mu
 	e.stats.started = time.Now()

@@ -504,6 +504,13 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set latency-tracking no
 			config get latency-tracking
 			config set latency-tracking yes
+			config get latency-tracking-info-percentiles
+			config set latency-tracking-info-percentiles 99.12345678
+			config set latency-tracking-info-percentiles x
+			config set latency-tracking-info-percentiles 100.1
+			config set latency-tracking-info-percentiles -0.5
+			config set latency-tracking-info-percentiles 0x10
+			config get latency-tracking-info-percentiles
 			config set latency-monitor-threshold -1
 			config set latency-monitor-threshold 0
 			config get latency-monitor-threshold`,

@@ -284,7 +284,7 @@ var parameters = []parameter{
 	limitParam("hash-max-ziplist-value", func(c *keyspace.Config) *int { return &c.HashMaxListpackValue }),
 	{name: "hll-sparse-max-bytes", get: getSparseMax, set: setSparseMax},
 	boolParam("latency-tracking", func(e *engine) *bool { return &e.latencyTracking }),
-	heldParam("latency-tracking-info-percentiles", "INFO tells these", always("50 99 99.9")),
+	{name: percentilesParam, get: getPercentiles, set: setPercentiles},
 	engineParam("latency-monitor-threshold", 0, math.MaxInt64, func(e *engine) *int64 { return &e.latency.threshold }),
 	// Redis compresses the inner nodes of lists from this depth on. Here it is only kept:
 	// nodes are never compressed.
