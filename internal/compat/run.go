@@ -31,16 +31,16 @@ func run(ctx context.Context, c *config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	commit, err := describeCommit(ctx, c.root)
+	if err != nil {
+		return err
+	}
 	base, err := measureBaseline(ctx, c, s, files, out)
 	if err != nil {
 		return err
 	}
 	excuses := &Excuses{differences: differences, has: has}
 	ours := &runner{c: c, suite: s, kind: "redoubt", stall: c.stall, start: startRedoubt, skip: excuses.skipped}
-	commit, err := describeCommit(ctx, c.root)
-	if err != nil {
-		return err
-	}
 	report := &Report{Version: s.version, Made: time.Now(), Commit: commit, How: c.command(), Files: make([]*FileReport, len(files))}
 	err = eachFile(ctx, c.jobs, files, func(ctx context.Context, i int) error {
 		r, err := ours.run(ctx, files[i])
