@@ -25,6 +25,9 @@ var differences = []difference{
 	{file: "unit/querybuf", test: "query buffer resized correctly when not idle", reason: "a large buffer is given back as soon as its command has run"},
 	{file: "unit/replybufsize", test: "verify reply buffer limits", reason: "connections have no reply buffer of their own to resize: replies in the making use pooled memory"},
 
+	{file: "unit/auth", test: "For unauthenticated clients output buffer is limited", skip: true, reason: "from a connection that takes no replies nothing more is read, so that they take no memory; Redis reads on and closes the connection, and the test waits for that"},
+	{file: "unit/info", test: "errorstats: failed call within LUA", needs: "eval"},
+
 	// What Redis leaves behind or gives up, and Redoubt does not.
 	{file: "unit/keyspace", test: "Regression for pattern matching very long nested loops", reason: "Redis gives up matching beyond 1,000 stars and finds no key; here the pattern matches, as it should, and takes no long time"},
 

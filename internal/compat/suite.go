@@ -19,7 +19,8 @@ type suite struct {
 	version string   // of the Debian package it comes from
 }
 
-// edit is one change to a file of the suite's own machinery, never to a test.
+// edit is one change to a file of the suite's own machinery or to the tags of a
+// block of tests, never to a test.
 type edit struct {
 	file     string
 	old, new string
@@ -59,7 +60,29 @@ var edits = []edit{
 		new:  "            incr ::num_failed\n            send_data_packet $::test_server_fd err [join $details \"\\n\"]\n            catch {reconnect}\n\n            if {$::stop_on_failure}",
 		why:  "a test that failed half-way leaves its connection inside MULTI or with unread replies, and the next ones would be judged by that",
 	},
+	{
+		file: "tests/unit/info.tcl", old: `start_server {tags {"info" "external:skip"}}`, new: `start_server {tags {"info"}}`,
+		why: changesServer,
+	},
+	{
+		file: "tests/unit/limits.tcl", old: `start_server {tags {"limits network external:skip"}`, new: `start_server {tags {"limits network"}`,
+		why: changesServer,
+	},
+	{
+		file: "tests/unit/auth.tcl", old: `start_server {tags {"auth external:skip"}}`, new: `start_server {tags {"auth"}}`,
+		why: changesServer,
+	},
+	{
+		file: "tests/unit/auth.tcl", old: `start_server {tags {"auth external:skip"} overrides`, new: `start_server {tags {"auth"} overrides`,
+		why: changesServer,
+	},
+	{
+		file: "tests/unit/auth.tcl", old: `start_server {tags {"auth_binary_password external:skip"}}`, new: `start_server {tags {"auth_binary_password"}}`,
+		why: changesServer,
+	},
 }
+
+const changesServer = "spares external servers what it sets and counts; these are fresh, and nobody else's"
 
 // unfit are tests, by file, that neither server is given: against a server that
 // the suite has not started they fail, and leave behind what makes others fail.
