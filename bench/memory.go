@@ -124,8 +124,14 @@ func (b *bencher) weigh(ctx context.Context, s *server, k memoryKind) (footprint
 	return after.less(before), err
 }
 
-// settleTime bounds the wait until a server has nothing in flight any more.
-const settleTime = 2 * time.Minute
+const (
+	// settleTime bounds the wait until a server has nothing in flight any more.
+	settleTime = 2 * time.Minute
+	// settlePause is the time between two looks, steadyReads how many of them have to
+	// find the memory as it was.
+	settlePause = 200 * time.Millisecond
+	steadyReads = 5
+)
 
 // footprint reads a server's memory when nothing is in flight: Redoubt's log is sealed
 // and its garbage collected.
@@ -145,12 +151,33 @@ func footprint(ctx context.Context, s *server) (f footprintOf, err error) {
 		select {
 		case <-ctx.Done():
 			return f, context.Cause(ctx)
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(settlePause):
 		}
 	}
 	if a, err := do(ctx, s.addr, "MEMORY", "PURGE"); err != nil || a.kind == '-' {
 		return f, fmt.Errorf("MEMORY PURGE: %s, %w", a.text, err)
 	}
+	// It is done in the background: wait until it has brought all that it will.
+	for steady := 0; steady < steadyReads; steady++ {
+		select {
+		case <-ctx.Done():
+			return f, context.Cause(ctx)
+		case <-time.After(settlePause):
+		}
+		now, err := memoryOf(ctx, s)
+		if err != nil {
+			return f, err
+		}
+		if f.used == 0 || now.used < f.used-f.used/200 || now.rss < f.rss-f.rss/200 {
+			steady = -1
+		}
+		f = now
+	}
+	return f, nil
+}
+
+// memoryOf reads a server's memory.
+func memoryOf(ctx context.Context, s *server) (f footprintOf, err error) {
 	info, err := infoOf(ctx, s.addr)
 	for name, to := range map[string]*int64{"used_memory": &f.used, "used_memory_dataset": &f.dataset, "used_memory_rss": &f.rss} {
 		if err == nil {
