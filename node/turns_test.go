@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -9,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
 func TestTurnLength(t *testing.T) {
@@ -89,9 +93,12 @@ func TestShortTurnsDoNotWaitForAllLongOnes(t *testing.T) {
 			}
 		})
 	}
-	for long.Load() < 2*crowd {
-		time.Sleep(time.Millisecond)
-	}
+	testenv.Eventually(t, time.Minute, "the crowd to take turns", func(context.Context) error {
+		if n := long.Load(); n < 2*crowd {
+			return fmt.Errorf("%d turns", n)
+		}
+		return nil
+	})
 	var waited []int64
 	for range tries {
 		before := long.Load()
@@ -137,9 +144,12 @@ func TestSmallRequestsBesideSlowPipelines(t *testing.T) {
 			}
 		})
 	}
-	for slow.Load() < crowd {
-		time.Sleep(time.Millisecond)
-	}
+	testenv.Eventually(t, 5*time.Minute, "the crowd to be served", func(context.Context) error {
+		if n := slow.Load(); n < crowd {
+			return fmt.Errorf("%d slow commands", n)
+		}
+		return nil
+	})
 	var waited []int64
 	for range tries {
 		before := slow.Load()

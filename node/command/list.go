@@ -52,9 +52,9 @@ func listRows() []*Command {
 			Since: "7.0.0", Arity: -4, Flags: Write, KeySpecs: counted(1), Handler: cmdLMPop},
 
 		{Name: "blpop", Summary: "Waits for an element at the front of one of several lists, removes and returns it",
-			Since: "2.0.0", Arity: -3, Flags: block, KeySpecs: []KeySpec{Keys(1, -2, 1, pop)}, Handler: func(c *Ctx) { blockingPop(c, true) }},
+			Since: "2.0.0", Arity: -3, Flags: block, KeySpecs: []KeySpec{Keys(1, -2, 1, pop)}, Handler: func(c *Ctx) { blockingListPop(c, true) }},
 		{Name: "brpop", Summary: "Waits for an element at the back of one of several lists, removes and returns it",
-			Since: "2.0.0", Arity: -3, Flags: block, KeySpecs: []KeySpec{Keys(1, -2, 1, pop)}, Handler: func(c *Ctx) { blockingPop(c, false) }},
+			Since: "2.0.0", Arity: -3, Flags: block, KeySpecs: []KeySpec{Keys(1, -2, 1, pop)}, Handler: func(c *Ctx) { blockingListPop(c, false) }},
 		{Name: "blmove", Summary: "Waits for an element of a list and moves it to another",
 			Since: "6.2.0", Arity: 6, Flags: block | DenyOOM, KeySpecs: twoLists, Handler: cmdBLMove},
 		{Name: "brpoplpush", Summary: "Waits for the last element of a list and moves it to the front of another",

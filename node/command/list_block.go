@@ -2,32 +2,44 @@ package command
 
 import "github.com/redoubtdb/redoubt/node/keyspace"
 
-// blockingPop is BLPOP and BRPOP.
-func blockingPop(c *Ctx, front bool) {
+// blockingPop answers with pop of the first of a request's keys that is there, or
+// waits until one is: BLPOP, BZPOPMIN and their kin, whose last argument is the timeout.
+func blockingPop[T interface {
+	keyspace.Object
+	comparable
+}](c *Ctx, typ keyspace.Type, pop func(key []byte, value T)) {
 	last := len(c.Args) - 1
 	until, ok := c.Timeout(last)
 	if !ok {
 		return
 	}
+	var absent T
 	keys := c.Args[1:last]
 	for _, key := range keys {
-		l, ok := c.writeList(key)
+		value, ok := writeObject[T](c, key)
 		if !ok {
 			return
 		}
-		if l != nil {
-			c.Out.Array(2)
-			c.Out.Bulk(key)
-			it := l.Iterate(front)
-			e, _ := it.Next()
-			c.Out.Bulk(e)
-			c.dropped(key, l, front, 1)
+		if value != absent {
+			pop(key, value)
 			return
 		}
 	}
-	if !c.waitForList(until, keys...) {
+	if !c.Block(Wait{Keys: keys, Type: typ, Until: until}) {
 		c.Out.NullArray()
 	}
+}
+
+// blockingListPop is BLPOP and BRPOP.
+func blockingListPop(c *Ctx, front bool) {
+	blockingPop(c, keyspace.TypeList, func(key []byte, l *keyspace.List) {
+		c.Out.Array(2)
+		c.Out.Bulk(key)
+		it := l.Iterate(front)
+		e, _ := it.Next()
+		c.Out.Bulk(e)
+		c.dropped(key, l, front, 1)
+	})
 }
 
 // waitForList lets the client wait until one of keys is a list.

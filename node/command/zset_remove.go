@@ -170,32 +170,11 @@ func cmdBZPopMin(c *Ctx) { blockingZPop(c, false) }
 func cmdBZPopMax(c *Ctx) { blockingZPop(c, true) }
 
 func blockingZPop(c *Ctx, highest bool) {
-	last := len(c.Args) - 1
-	until, ok := c.Timeout(last)
-	if !ok {
-		return
-	}
-	keys := c.Args[1:last]
-	for _, key := range keys {
-		z, ok := c.writeZSet(key)
-		if !ok {
-			return
-		}
-		if z != nil {
-			c.Out.Array(3)
-			c.Out.Bulk(key)
-			zpop(c, key, z, 1, highest, false)
-			return
-		}
-	}
-	if !c.waitForZSet(until, keys) {
-		c.Out.NullArray()
-	}
-}
-
-// waitForZSet lets the client wait until one of keys is a sorted set.
-func (c *Ctx) waitForZSet(until int64, keys [][]byte) bool {
-	return c.Block(Wait{Keys: keys, Type: keyspace.TypeZSet, Until: until})
+	blockingPop(c, keyspace.TypeZSet, func(key []byte, z *keyspace.ZSet) {
+		c.Out.Array(3)
+		c.Out.Bulk(key)
+		zpop(c, key, z, 1, highest, false)
+	})
 }
 
 func cmdBZMPop(c *Ctx) {
@@ -204,7 +183,7 @@ func cmdBZMPop(c *Ctx) {
 		return
 	}
 	until, ok := c.Timeout(1)
-	if ok && !p.runZSets(c) && !c.waitForZSet(until, p.keys) {
+	if ok && !p.runZSets(c) && !c.Block(Wait{Keys: p.keys, Type: keyspace.TypeZSet, Until: until}) {
 		c.Out.NullArray()
 	}
 }
