@@ -53,14 +53,11 @@ func mayLead(b ballot, applied wal.Position) error {
 // A returned term owns the shard and its tail is applied; the caller appends
 // the epoch's opening entry before it serves, and must Close or Resign.
 func (s *Shard) Campaign(ctx context.Context, c Candidate, applied wal.Position) (*Term, error) {
-	b, err := s.readBallot(ctx, applied)
+	b, err := s.firstBallot(ctx, applied)
 	if err != nil {
 		return nil, fmt.Errorf("campaign: %w", err)
 	}
-	if err := mayLead(b, applied); err != nil {
-		return nil, fmt.Errorf("campaign: %w", err)
-	}
-	l, err := s.grant(ctx, s.o.LeaseTTL)
+	l, err := s.campaignLease(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("campaign: %w", err)
 	}
@@ -75,6 +72,49 @@ func (s *Shard) Campaign(ctx context.Context, c Candidate, applied wal.Position)
 		return nil, fmt.Errorf("campaign: %w", err)
 	}
 	return t, nil
+}
+
+// firstBallot is what the campaign's first vote goes by. What Follow was told
+// serves without another trip to etcd: when it is out of date the vote fails and
+// brings what is true.
+func (s *Shard) firstBallot(ctx context.Context, applied wal.Position) (ballot, error) {
+	s.mu.Lock()
+	sealed := s.followed
+	s.mu.Unlock()
+	if sealed != nil && sealed.Seq <= applied.Seq {
+		return ballot{sealed: sealed}, nil
+	}
+	b, err := s.readBallot(ctx, applied)
+	if err != nil {
+		return b, err
+	}
+	return b, mayLead(b, applied)
+}
+
+// Prepare asks for the lease of a campaign that is about to begin, so that the
+// campaign need not wait for it. A lease that no campaign takes within half of
+// its time is forgotten and ends by itself.
+func (s *Shard) Prepare(ctx context.Context) error {
+	l, err := s.grant(ctx, s.o.LeaseTTL)
+	if err != nil {
+		return fmt.Errorf("prepare campaign: %w", err)
+	}
+	s.mu.Lock()
+	s.prepared = &l
+	s.mu.Unlock()
+	return nil
+}
+
+// campaignLease is the lease that was prepared, or a new one.
+func (s *Shard) campaignLease(ctx context.Context) (lease, error) {
+	s.mu.Lock()
+	l := s.prepared
+	s.prepared = nil
+	s.mu.Unlock()
+	if l != nil && s.clk.read().since(l.sent) < l.ttl/2 {
+		return *l, nil
+	}
+	return s.grant(ctx, s.o.LeaseTTL)
 }
 
 // elect votes until the outcome is known.
@@ -98,6 +138,9 @@ func (s *Shard) elect(ctx context.Context, c Candidate, applied wal.Position, b 
 			return nil, err
 		}
 		if b.leader != nil && b.leader.LeaseID == int64(l.id) {
+			if err := onLog(applied, b.sealed.Sealed, b.applied); err != nil {
+				return nil, err
+			}
 			// Only a leader trims, so the head is still the one measured.
 			return s.won(c, applied, b, l, head)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -340,5 +341,102 @@ func TestCampaignMeasuresOnlyWhatItHasNotMet(t *testing.T) {
 			}
 			e.ok(term.Close())
 		})
+	}
+}
+
+// A candidate that has followed the log votes at once: with the lease that was
+// prepared, one request.
+func TestCampaignPrepared(t *testing.T) {
+	e := newEnv(t)
+	f := newFaults(t, e.cli)
+	e.init(Sealed{})
+	old := e.campaign(e.open(), "old", wal.Position{})
+	tail := e.append(old, "one", "two")
+	s := e.openWith(f.cli)
+	e.followTo(s, wal.Position{}, tail)
+	e.ok(s.Prepare(e.ctx()))
+	e.ok(old.Resign(e.ctx()))
+	reads := f.sent("read")
+	term := e.campaign(s, "b", tail)
+	if f.sent("read") != reads || f.sent("campaign") != 1 || len(f.leases) != 1 {
+		t.Fatalf("%d reads, %d votes, %d leases", f.sent("read")-reads, f.sent("campaign"), len(f.leases))
+	}
+	if left := term.LeaseLeft(); left > longLease-longLease/10 {
+		t.Fatalf("%v left of a lease of %v: not counted from the grant", left, longLease)
+	}
+}
+
+// A prepared lease that has waited for long is not campaigned with.
+func TestCampaignPreparedTooEarly(t *testing.T) {
+	e := newEnv(t)
+	f := newFaults(t, e.cli)
+	e.init(Sealed{})
+	var later atomic.Int64
+	e.opts.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	s := e.openWith(f.cli)
+	e.ok(s.Prepare(e.ctx()))
+	later.Store(int64(longLease/2 + time.Second))
+	term := e.campaign(s, "a", wal.Position{})
+	if left := term.LeaseLeft(); len(f.leases) != 2 || left < longLease/2 {
+		t.Fatalf("%d leases, %v left", len(f.leases), left)
+	}
+}
+
+// What Follow was told is out of date by the time of the campaign: the vote brings
+// what is true, and decides as if it had been read first.
+func TestCampaignAfterAnOldFollow(t *testing.T) {
+	e := newEnv(t)
+	e.init(Sealed{})
+	old := e.campaign(e.open(), "old", wal.Position{})
+	one := e.append(old, "one")
+	f := newFaults(t, e.cli)
+	s := e.openWith(f.cli)
+	e.followTo(s, wal.Position{}, one)
+	three := e.append(old, "two", "three")
+	candidate := func(applied wal.Position, want error) {
+		t.Helper()
+		_, err := s.Campaign(e.ctx(), Candidate{NodeID: "b"}, applied)
+		e.isErr(err, want)
+	}
+	candidate(one, ErrLeaderExists)
+	e.ok(old.Resign(e.ctx()))
+	candidate(one, ErrNotCaughtUp)
+	wrong := three
+	wrong.Chain++
+	candidate(wrong, ErrDiverged)
+	if st, err := e.open().State(e.ctx()); err != nil || st.Leader != nil || f.live(e) != 0 {
+		t.Fatalf("leader %+v, %v, %d leases after lost campaigns", st.Leader, err, f.live(e))
+	}
+
+	again := e.campaign(e.open(), "c", three)
+	e.trim(again, three)
+	e.ok(again.Resign(e.ctx()))
+	candidate(one, ErrNotCaughtUp)
+	if term := e.campaign(s, "b", three); term.Sealed().Seq != three.Seq || term.HeadEntries() != 0 {
+		t.Fatalf("sealed %+v, %d entries in the head", term.Sealed(), term.HeadEntries())
+	}
+}
+
+// followTo follows the log until the entry at to has come.
+func (e *env) followTo(s *Shard, from, to wal.Position) {
+	e.Helper()
+	ctx, cancel := context.WithCancel(e.ctx())
+	defer cancel()
+	err := s.Follow(ctx, from, &until{seq: to.Seq, reached: cancel})
+	if ctx.Err() == nil {
+		e.Fatal(err)
+	}
+}
+
+// until is a Handler that waits for an entry.
+type until struct {
+	recorder
+	seq     uint64
+	reached func()
+}
+
+func (u *until) CaughtUp(tail uint64) {
+	if tail >= u.seq {
+		u.reached()
 	}
 }

@@ -83,7 +83,7 @@ func (f *follower) sync(ctx context.Context) (int64, error) {
 		if hp.more {
 			continue
 		}
-		f.tellSealed(hp.sealed.Sealed)
+		f.tellSealed(hp.sealed)
 		f.tellLeader(hp.leader)
 		f.h.CaughtUp(f.pos.Seq)
 		return hp.rev, nil
@@ -160,7 +160,7 @@ func (f *follower) event(ctx context.Context, ev *clientv3.Event) error {
 		if err != nil {
 			return err
 		}
-		f.tellSealed(sealed)
+		f.tellSealed(sealedAt{sealed, ev.Kv.ModRevision})
 	default:
 		seq, ok := f.s.k.seq(ev.Kv.Key)
 		if !ok || seq <= f.pos.Seq {
@@ -203,11 +203,14 @@ func (f *follower) tellLeader(l *Leader) {
 	f.h.Leader(l)
 }
 
-func (f *follower) tellSealed(sealed Sealed) {
+func (f *follower) tellSealed(sealed sealedAt) {
 	f.s.learnSealed(sealed.Seq)
+	f.s.mu.Lock()
+	f.s.followed = &sealed
+	f.s.mu.Unlock()
 	if f.sealedHandler == nil || f.sealedTold && sealed.sameLog(f.sealed) {
 		return
 	}
-	f.sealed, f.sealedTold = sealed, true
-	f.sealedHandler.Sealed(sealed)
+	f.sealed, f.sealedTold = sealed.Sealed, true
+	f.sealedHandler.Sealed(sealed.Sealed)
 }

@@ -11,15 +11,11 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// handoverTTL is how long a request for a hand-over stands: long enough to
-// drain a primary, short enough to be forgotten when nobody hears it.
-const handoverTTL = 10 * time.Second
-
 // RequestHandover asks the shard's present leader to give up the shard, to node
-// h.To or to whoever is first. The request is bound to the leader's epoch: the
-// next leader does not take it for its own. It stands for a few seconds and is
-// withdrawn by time only. ErrNoLeader when nobody leads; asking for the node
-// that leads already does nothing.
+// h.To or to whoever is first. The request hangs on the leader's lease and ends
+// with its term; it names the epoch, too, so that no later leader takes it for
+// its own. ErrNoLeader when nobody leads; asking for the node that leads already
+// does nothing.
 func (s *Shard) RequestHandover(ctx context.Context, h Handover) error {
 	st, err := s.State(ctx)
 	switch {
@@ -32,14 +28,10 @@ func (s *Shard) RequestHandover(ctx context.Context, h Handover) error {
 	}
 	h.Epoch, h.Time = st.Leader.Epoch, time.Now().UTC()
 	var resp *clientv3.TxnResponse
-	err = s.retry(ctx, "request hand-over", func() error {
-		l, err := s.grant(ctx, handoverTTL)
-		if err != nil {
-			return err
-		}
+	err = s.retry(ctx, "request hand-over", func() (err error) {
 		resp, err = s.do(ctx, "put", requestTimeout, clientv3.OpTxn(
 			[]clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(s.k.leader), "=", st.Leader.Epoch-st.Sealed.EpochBase)},
-			[]clientv3.Op{clientv3.OpPut(s.k.handover, mustJSON(h), clientv3.WithLease(l.id))}, nil))
+			[]clientv3.Op{clientv3.OpPut(s.k.handover, mustJSON(h), clientv3.WithLease(clientv3.LeaseID(st.Leader.LeaseID)))}, nil))
 		return err
 	})
 	if err != nil {
@@ -49,17 +41,6 @@ func (s *Shard) RequestHandover(ctx context.Context, h Handover) error {
 		return fmt.Errorf("request hand-over: %w: epoch %d has ended meanwhile", ErrNoLeader, h.Epoch)
 	}
 	return nil
-}
-
-// PendingHandover is the request that stands now, nil when there is none. A
-// replica that is not h.To leaves the first campaign to the node that is. The
-// request may be for a term that has ended; compare Epoch.
-func (s *Shard) PendingHandover(ctx context.Context) (*Handover, error) {
-	resp, err := s.read(ctx, clientv3.OpGet(s.k.handover))
-	if err != nil {
-		return nil, fmt.Errorf("read hand-over request: %w", err)
-	}
-	return parseHandover(kvOf(resp, 0))
 }
 
 // WatchHandover calls fn for each request, the one that stands and those to

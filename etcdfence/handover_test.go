@@ -13,9 +13,6 @@ func TestHandover(t *testing.T) {
 		e := newEnvWith(t, cli)
 		s := e.init(Sealed{})
 		e.isErr(s.RequestHandover(e.ctx(), Handover{To: "b"}), ErrNoLeader)
-		if h, err := s.PendingHandover(e.ctx()); h != nil || err != nil {
-			t.Fatalf("pending %+v, %v", h, err)
-		}
 		a := e.campaign(s, "a", wal.Position{})
 		watch := func(ctx context.Context) chan Handover {
 			told := make(chan Handover, 10)
@@ -37,18 +34,14 @@ func TestHandover(t *testing.T) {
 		if h.To != "b" || h.Epoch != a.Epoch() || h.Time.IsZero() {
 			t.Fatalf("told %+v, epoch is %d", h, a.Epoch())
 		}
-		pending, err := e.open().PendingHandover(e.ctx())
-		e.ok(err)
-		if pending == nil || *pending != h {
-			t.Fatalf("pending %+v, told %+v", pending, h)
+		if late := <-watch(e.ctx()); late != h {
+			t.Fatalf("who comes later is told %+v, not %+v", late, h)
 		}
 
-		// The next leader sees the request stand, and that it is not for it.
+		// The request ends with the term.
 		e.ok(a.Resign(e.ctx()))
 		b := e.campaign(e.open(), "b", wal.Position{})
-		if h := <-watch(e.ctx()); h.Epoch == b.Epoch() {
-			t.Fatalf("the request %+v would be taken for epoch %d", h, b.Epoch())
-		}
+		e.noRequest(s)
 		e.ok(s.RequestHandover(e.ctx(), Handover{}))
 		if h := <-told; h.To != "" || h.Epoch != b.Epoch() {
 			t.Fatalf("told %+v, epoch is %d", h, b.Epoch())
@@ -68,7 +61,14 @@ func TestHandoverForAnEndedTerm(t *testing.T) {
 		return send()
 	})
 	e.isErr(e.openWith(f.cli).RequestHandover(e.ctx(), Handover{To: "c"}), ErrNoLeader)
-	if h, err := s.PendingHandover(e.ctx()); h != nil || err != nil {
-		t.Fatalf("pending %+v, %v", h, err)
+	e.noRequest(s)
+}
+
+func (e *env) noRequest(s *Shard) {
+	e.Helper()
+	resp, err := e.cli.Get(e.ctx(), s.k.handover)
+	e.ok(err)
+	if resp.Count != 0 {
+		e.Fatalf("a request stands: %s", resp.Kvs[0].Value)
 	}
 }

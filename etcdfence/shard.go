@@ -33,8 +33,10 @@ type Shard struct {
 	clk clock
 	log *slog.Logger
 
-	mu    sync.Mutex
-	sizes headIndex // stored sizes of head entries met so far
+	mu       sync.Mutex
+	sizes    headIndex // stored sizes of head entries met so far
+	followed *sealedAt // sealed pointer as Follow was told last, nil before
+	prepared *lease    // of the next campaign
 
 	tune tuning
 }

@@ -56,13 +56,16 @@ func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
 	}
 	planned := errors.Is(why, errHandover) || ctx.Err() != nil
 	n.log.Info("leaving the primary's place", "epoch", term.Epoch(), "why", why, "planned", planned)
+	began := time.Now()
 	if planned {
 		n.drain(p)
 	}
+	drained := time.Since(began)
 	clean := n.demote(p)
 	cancel(nil)
 	duties.Wait()
 	n.endTerm(term, planned)
+	n.log.Info("left the primary's place", "epoch", term.Epoch(), "drained in", drained, "took", time.Since(began))
 	if !clean {
 		return errReload
 	}
@@ -187,20 +190,26 @@ func lost(err error) bool {
 
 // watchHandover hears of planned hand-overs until ctx ends.
 func (n *Node) watchHandover(ctx context.Context) error {
-	return n.shard.WatchHandover(ctx, n.handover)
+	return n.shard.WatchHandover(ctx, func(h etcdfence.Handover) { n.handover(ctx, h) })
 }
 
 // handover takes part in a planned hand-over: the primary leaves if another
 // node is there to take the shard, and who is not named lets the named one go
 // first.
-func (n *Node) handover(h etcdfence.Handover) {
-	if h.To != "" && h.To != n.cfg.NodeID {
+func (n *Node) handover(ctx context.Context, h etcdfence.Handover) {
+	mine := h.To == "" || h.To == n.cfg.NodeID
+	if !mine {
 		n.standBack()
 	}
 	n.engine.mu.Lock()
 	p := n.engine.primary
 	n.engine.mu.Unlock()
 	switch {
+	case p == nil && mine:
+		// While the primary commits what it has and lets go.
+		if err := n.shard.Prepare(ctx); err != nil {
+			n.log.Debug("no lease in advance of a hand-over", "err", err)
+		}
 	case p == nil || h.Epoch != p.term.Epoch():
 	case !canTakeOver(n.replicas(), h.To):
 		n.log.Warn("hand-over refused: no such replica", "to", h.To)
