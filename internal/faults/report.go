@@ -99,7 +99,8 @@ var failovers = []struct {
 	{"planned hand-over", []string{"hand-overs"}},
 	{"kill -9, and somebody knows", []string{"kill-primary-known"}},
 	{"kill -9, and nobody knows", []string{"kill-primary"}},
-	{"lease ran out: primary stopped or cut off", []string{"stop-primary-long", "cut-primary-from-etcd", "drop-primary-from-etcd", "split-with-etcd-leader"}},
+	{"lease ran out: primary stopped or cut off", []string{"stop-primary-long", "cut-primary-from-etcd", "drop-primary-from-etcd"}},
+	{"lease ran out, and etcd's leader was lost with the primary", []string{"split-with-etcd-leader"}},
 }
 
 // failoverTable tells how long it took until another node acknowledged a write.

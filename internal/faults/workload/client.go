@@ -66,6 +66,8 @@ type Client struct {
 	Rand    *rand.Rand
 	process int
 	pause   time.Duration // between two looks for the primary
+	replyIn time.Duration // what an answer may take
+	pingIn  time.Duration // what the first one of a connection may
 	only    *Target       // a replica to stay with; nil: whoever is primary
 	at      int
 	db      *redis.Client
@@ -102,11 +104,13 @@ func (c *Client) Connect(ctx context.Context) bool {
 		}
 		t := c.target()
 		c.db = redis.NewClient(&redis.Options{
-			Addr: t.Addr, MaxRetries: -1, DialTimeout: dialTimeout, ReadTimeout: replyTimeout, WriteTimeout: replyTimeout,
-			DisableIdentity: true, PoolSize: 1, Protocol: 2, DialerRetries: 1,
+			Addr: t.Addr, MaxRetries: -1, DialTimeout: min(dialTimeout, c.pingIn), ReadTimeout: c.replyIn, WriteTimeout: c.replyIn,
+			DisableIdentity: true, PoolSize: 1, Protocol: 2, DialerRetries: 1, ContextTimeoutEnabled: true,
 		})
 		conn := c.db.Conn()
-		err := conn.Ping(ctx).Err()
+		pctx, cancel := context.WithTimeout(ctx, c.pingIn)
+		err := conn.Ping(pctx).Err()
+		cancel()
 		if err == nil && c.only != nil {
 			err = conn.Do(ctx, "READONLY").Err()
 		}
@@ -148,6 +152,10 @@ func (c *Client) Close() { c.leave() }
 
 // LookEvery sets how long the client waits between two looks for the primary.
 func (c *Client) LookEvery(d time.Duration) { c.pause = d }
+
+// GiveUpAfter sets how long the client waits for an answer, and for the first one
+// of a connection.
+func (c *Client) GiveUpAfter(reply, ping time.Duration) { c.replyIn, c.pingIn = reply, ping }
 
 // Write sends a command that changes data.
 func (c *Client) Write(args ...any) Result { return c.call(true, args) }

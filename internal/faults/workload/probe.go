@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Probe writes with hardly a pause and looks for the primary most eagerly: it is
-// what write outages are measured with. Its counter must end between the number
+// Probe writes with hardly a pause, looks for the primary most eagerly and soon
+// leaves a node that says nothing: it is what write outages are measured with. Its counter must end between the number
 // of acknowledged increments and that plus those of unknown outcome.
 type Probe struct {
 	env            *Env
@@ -31,6 +31,7 @@ func (w *Probe) Operations() int { return int(w.acked.Load() + w.unknown.Load())
 // Run increments until ctx ends.
 func (w *Probe) Run(ctx context.Context, _ int, c *Client) {
 	c.LookEvery(2 * time.Millisecond)
+	c.GiveUpAfter(500*time.Millisecond, 100*time.Millisecond)
 	for c.Connect(ctx) && c.sleep(ctx, time.Millisecond) {
 		switch r := c.Write("INCR", w.env.key(w.Name())); r.Outcome {
 		case Done:

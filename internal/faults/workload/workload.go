@@ -58,7 +58,7 @@ func (e *Env) newProcess() int {
 // NewClient is a client of the primary.
 func (e *Env) NewClient() *Client {
 	id := e.newProcess()
-	return &Client{env: e, process: id, at: id, pause: lookAround, Rand: rand.New(rand.NewPCG(e.Seed, uint64(id)))}
+	return &Client{env: e, process: id, at: id, pause: lookAround, replyIn: replyTimeout, pingIn: replyTimeout, Rand: rand.New(rand.NewPCG(e.Seed, uint64(id)))}
 }
 
 // NewReplicaClient is a client that stays with one node and accepts reads that
