@@ -34,10 +34,14 @@ var configHelp = []string{
 
 func configGet(x *command.Ctx) {
 	c := client(x)
+	var patterns []*command.Pattern
+	for _, source := range x.Args[2:] {
+		patterns = append(patterns, command.CompilePattern(source, true))
+	}
 	var found []parameter
 	for _, p := range parameters {
-		for _, pattern := range x.Args[2:] {
-			if command.Match(pattern, []byte(p.name), true) {
+		for _, pattern := range patterns {
+			if pattern.Match([]byte(p.name)) {
 				found = append(found, p)
 				break
 			}

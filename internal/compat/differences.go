@@ -35,9 +35,6 @@ var differences = []difference{
 	{file: "unit/auth", test: "For unauthenticated clients output buffer is limited", skip: true, reason: "from a connection that takes no replies nothing more is read, so that they take no memory; Redis reads on and closes the connection, and the test waits for that"},
 	{file: "unit/info", test: "errorstats: failed call within LUA", needs: "eval"},
 
-	// What Redis leaves behind or gives up, and Redoubt does not.
-	{file: "unit/keyspace", test: "Regression for pattern matching very long nested loops", reason: "Redis gives up matching beyond 1,000 stars and finds no key; here the pattern matches, as it should, and takes no long time"},
-
 	// Files and parameters that are not there.
 	{file: "unit/introspection", test: "CONFIG GET hidden configs", reason: noFiles},
 	{file: "unit/introspection", test: "CONFIG GET multiple args", reason: "asks for replicaof and maxmemory-samples: " + noReplication},

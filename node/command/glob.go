@@ -1,11 +1,15 @@
 package command
 
+// maxStars is how many stars with something behind them a pattern may have, runs of
+// them counted once: beyond it Redis's recursion gives up, and nothing matches.
+const maxStars = 1000
+
 // Match reports whether s matches a glob-style pattern as KEYS, SCAN, PSUBSCRIBE
 // and CONFIG GET read it: "*" any run, "?" any byte, "[a-c]" a set, "[^a]" what
 // is not in it, "\" takes the next byte as it is. Redis's corner cases hold: a
 // set that is not closed ends with the pattern, ranges compare signed bytes and
 // may be given backwards, and only the empty pattern matches the empty string.
-// With fold, letters match in any case.
+// With fold, letters match in any case. For many strings, compile a Pattern.
 //
 // The work is at most len(pattern) times len(s): only the last "*" is ever
 // tried again, since the earlier ones took the shortest run that works.
@@ -15,11 +19,15 @@ func Match(pattern, s []byte, fold bool) bool {
 	}
 	var afterStar []byte // pattern behind the last "*"
 	retry := -1          // where in s to try it next
+	stars := 0
 	for i := 0; i < len(s); {
 		if len(pattern) > 0 && pattern[0] == '*' {
 			pattern = skipStars(pattern)
 			if len(pattern) == 0 {
 				return true
+			}
+			if stars++; stars > maxStars {
+				return false
 			}
 			afterStar, retry = pattern, i+1
 			continue

@@ -250,7 +250,8 @@ func commandList(c *Ctx, t *Table) {
 		cat, _ := CatByName(args[2])
 		keep = func(cmd *Command) bool { return cmd.Categories&cat != 0 }
 	case EqualFold(args[1], "PATTERN"):
-		keep = func(cmd *Command) bool { return Match(args[2], []byte(cmd.full), true) }
+		pattern := CompilePattern(args[2], true)
+		keep = func(cmd *Command) bool { return pattern.Match([]byte(cmd.full)) }
 	default:
 		c.Error(ErrSyntax)
 		return

@@ -11,11 +11,11 @@ import (
 // those that name them: one KEYS must not write a log entry of any size.
 
 func cmdKeys(c *Ctx) {
-	pattern := c.Args[1]
-	everything := string(pattern) == "*"
+	everything := string(c.Args[1]) == "*"
+	pattern := CompilePattern(c.Args[1], false)
 	a := c.beginArray()
 	c.db().Each(func(key []byte, ref keyspace.Ref) bool {
-		if (everything || Match(pattern, key, false)) && !c.expired(ref) {
+		if (everything || pattern.Match(key)) && !c.expired(ref) {
 			a.n++
 			c.Out.Bulk(key)
 		}
@@ -54,12 +54,12 @@ func cmdDBSize(c *Ctx) { c.Out.Int(int64(c.db().Len())) }
 type scanOptions struct {
 	cursor  uint64
 	count   int
-	pattern []byte // nil for any
-	typ     []byte // SCAN only; nil for any
+	pattern *Pattern // nil for any
+	typ     []byte   // SCAN only; nil for any
 }
 
 func (so *scanOptions) match(b []byte) bool {
-	return so.pattern == nil || Match(so.pattern, b, false)
+	return so.pattern == nil || so.pattern.Match(b)
 }
 
 // parse reads the options from argument from on; when ok is false an error has
@@ -75,9 +75,9 @@ func (so *scanOptions) parse(c *Ctx, from int, types bool) (ok bool) {
 			}
 			so.count = int(min(n, math.MaxInt32))
 		case o.Is("MATCH") && o.Value():
-			so.pattern = c.Args[o.Pos]
-			if string(so.pattern) == "*" {
-				so.pattern = nil
+			so.pattern = nil
+			if string(c.Args[o.Pos]) != "*" {
+				so.pattern = CompilePattern(c.Args[o.Pos], false)
 			}
 		case types && o.Is("TYPE") && o.Value():
 			so.typ = c.Args[o.Pos]
