@@ -393,6 +393,26 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config get maxmemory-clients
 			config set maxmemory-clients 0%
 			config get maxmemory-clients`,
+		"sorting sorted sets": `
+			zadd z 1 3 2 1
+			object encoding z
+			sort z by nosort store l
+			object encoding z
+			copy z z2
+			object encoding z2
+			del z z2
+			zadd z 1 3 2 1
+			sort_ro z by nosort get #
+			object encoding z
+			del z
+			zadd z 1 a
+			sort z
+			object encoding z
+			sort z alpha nosuch
+			zadd z2 1 a
+			sort z2 nosuch
+			object encoding z2
+			del z z2 l`,
 		"proto-max-bulk-len": `
 			config set proto-max-bulk-len 1mb
 			setrange s 1048576 x

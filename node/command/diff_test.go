@@ -91,7 +91,7 @@ func newDriver(t *testing.T, addr string, seed uint64) *driver {
 	now := time.Now().UnixMilli()
 	d := &driver{
 		t: t, seed: seed, successes: map[string]int{},
-		gen:     &generator{Rand: rand.New(rand.NewPCG(seed, 1)), now: now, requests: requestsOf(seed), sortsZSets: seed%4 == 0},
+		gen:     &generator{Rand: rand.New(rand.NewPCG(seed, 1)), now: now, requests: requestsOf(seed)},
 		redis:   commandtest.Dial(t, addr),
 		events:  commandtest.Dial(t, addr),
 		subject: newSubject(t, seed, now, 2+int(seed%2)),

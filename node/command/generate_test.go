@@ -14,9 +14,8 @@ type generator struct {
 	now  int64 // Unix milliseconds of the sequence
 	step int64 // makes every relative expiry different, see future
 
-	requests   []request
-	sortsZSets bool     // see sortKey
-	dumps      []string // what DUMP returned lately
+	requests []request
+	dumps    []string // what DUMP returned lately
 
 	lastMS int64 // of IDs of streams, see newID
 }

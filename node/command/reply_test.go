@@ -22,7 +22,6 @@ import (
 //   - Redis 7.0 has no listpacks for sets, 7.2 and Redoubt do: OBJECT ENCODING;
 //   - Redis's clock has gone on since the sequence began: TTL and its kin;
 //   - Redis 7.0 keeps every list as a quicklist, 7.2 a small one as a listpack;
-//   - Redis 7.0's SORT leaves a sorted set behind as a skiplist;
 //   - Redis answers a null array when a blocking command's time has passed, for which
 //     the subject does not wait: it answers what the command says in a transaction,
 //     which for BLMOVE and BRPOPLPUSH is a null;
@@ -81,9 +80,6 @@ func (d *driver) sameReply(name string, args [][]byte, want, got []byte) error {
 		return samePopped(w, g)
 	case "object|encoding":
 		if w.Text == "quicklist" && g.Text == "listpack" {
-			return nil
-		}
-		if d.gen.sortsZSets && w.Text == "skiplist" && g.Text == "listpack" {
 			return nil
 		}
 		return d.checkSetEncoding(args[2], w.Text, g.Text)

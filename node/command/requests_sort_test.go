@@ -17,13 +17,12 @@ func namedByPattern(key string) bool {
 	return strings.HasPrefix(key, "w") || strings.HasPrefix(key, "missing")
 }
 
-// sortKey is a key that most likely can be sorted. Redis's SORT makes a skiplist of
-// a sorted set for good, so that most sequences leave them out.
+// sortKey is a key that most likely can be sorted.
 func (g *generator) sortKey() string {
 	switch {
-	case g.sortsZSets && g.chance(10):
+	case g.chance(10):
 		return g.key()
-	case g.sortsZSets && g.chance(30):
+	case g.chance(30):
 		return "so3"
 	}
 	return g.pick("so1", "so2", "so1", "so2", "h1", "a", "none")

@@ -131,6 +131,9 @@ func sortCommand(c *Ctx, mayStore bool) {
 	}
 	var all []sortee
 	if found {
+		if z := ref.ZSet(); z != nil {
+			z.Unpack() // as in Redis, SORT leaves it behind so
+		}
 		all = s.elements(ref)
 	}
 	if !s.unsorted {

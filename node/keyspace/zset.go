@@ -221,6 +221,13 @@ func (z *ZSet) Scan(cursor uint64, count int, fn func(member []byte, score float
 	return 0
 }
 
+// Unpack makes the form skiplist, whatever the limits of Config.
+func (z *ZSet) Unpack() {
+	if z.large == nil {
+		z.convert()
+	}
+}
+
 // convert changes the form from listpack to skiplist.
 func (z *ZSet) convert() {
 	l := &largeZSet{account: account{cfg: z.home.cfg}}
