@@ -210,7 +210,7 @@ func victims(all []candidate, back int64) []candidate {
 // hold is as good as evicted: while a reply grows it is there twice.
 func (s *server) replyLimit() int {
 	limit := s.cfg.clientMemory() / 2
-	if hard := s.cfg.outputLimit().hard; hard > 0 && (limit == 0 || hard < limit) {
+	if hard := s.cfg.outputLimit(classNormal).hard; hard > 0 && (limit == 0 || hard < limit) {
 		limit = hard
 	}
 	return int(limit)

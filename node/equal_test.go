@@ -413,6 +413,25 @@ func TestConversationsEqualRedis(t *testing.T) {
 			sort z2 nosuch
 			object encoding z2
 			del z z2 l`,
+		"output limits": `
+			config get client-output-buffer-limit
+			config set client-output-buffer-limit "normal 1 2"
+			config set client-output-buffer-limit "master 1 2 3"
+			config set client-output-buffer-limit "nosuch 1 2 3"
+			config set client-output-buffer-limit "normal 1x 2 3"
+			config set client-output-buffer-limit "normal 1 2 -3"
+			config set client-output-buffer-limit "normal 1 2 x"
+			config set client-output-buffer-limit "slave 1 2 3  normal 1 2 3"
+			config set client-output-buffer-limit ""
+			config get client-output-buffer-limit
+			config set client-output-buffer-limit "replica 1mb 2k 3"
+			config get client-output-buffer-limit
+			config set client-output-buffer-limit "pubsub 1gb 0 0 Slave 3 4 5 normal 2gb 1gb 10 slave 1kb 5 6"
+			config get client-output-buffer-limit
+			config set client-output-buffer-limit "normal 5 5 5 nosuch 1 2 3"
+			config set client-output-buffer-limit "pubsub 7 7 7" timeout x
+			config get client-output-buffer-limit
+			config set client-output-buffer-limit "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"`,
 		"proto-max-bulk-len": `
 			config set proto-max-bulk-len 1mb
 			setrange s 1048576 x

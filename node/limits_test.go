@@ -65,7 +65,7 @@ func TestReplyLimit(t *testing.T) {
 	}{{0, 0, 0}, {1000, 0, 500}, {0, 300, 300}, {1000, 300, 300}, {1000, 800, 500}} {
 		s := &server{cfg: &settings{}}
 		s.cfg.maxMemory.Store(c.memory)
-		s.cfg.normal.Store(&outputLimit{hard: c.hard})
+		s.cfg.output.Store(&outputLimits{classNormal: {hard: c.hard}})
 		if got := s.replyLimit(); got != c.want {
 			t.Errorf("maxmemory-clients %d, hard limit %d: %d, want %d", c.memory, c.hard, got, c.want)
 		}

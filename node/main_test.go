@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
+	"regexp"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -117,12 +117,12 @@ func waitRole(t *testing.T, n *Node, want Role) {
 	})
 }
 
-// words splits a request at spaces; "" stands for an empty argument.
+// words splits a request at spaces but for those between quotation marks.
 func words(s string) []string {
-	f := strings.Fields(s)
+	f := regexp.MustCompile(`"[^"]*"|\S+`).FindAllString(s, -1)
 	for i := range f {
-		if f[i] == `""` {
-			f[i] = ""
+		if len(f[i]) >= 2 && f[i][0] == '"' {
+			f[i] = f[i][1 : len(f[i])-1]
 		}
 	}
 	return f

@@ -18,12 +18,6 @@ var errOutputLimit = errors.New("node: client output buffer limit reached")
 // outcome is for the client to find out from the next primary.
 var errLost = errors.New("node: the epoch ended before the write was committed")
 
-// outputLimit is one class of client-output-buffer-limit; zero: none.
-type outputLimit struct {
-	hard, soft int64
-	softFor    time.Duration
-}
-
 // output is the sending half of a connection. Replies leave in order; one that
 // waits for a commit holds back those after it. Replies that need not wait
 // are written by the connection's own goroutine; held ones by a second

@@ -109,7 +109,7 @@ func (s *server) welcome(nc net.Conn) bool {
 	c.mem.all = &s.memory
 	var cancel context.CancelFunc
 	c.ctx, cancel = context.WithCancel(s.ctx)
-	c.out = newOutput(nc, s.cfg.outputLimit)
+	c.out = newOutput(nc, func() outputLimit { return s.cfg.outputLimit(classNormal) })
 	c.out.count, c.out.mem, c.out.ended = &s.engine.stats.netOutput, &c.mem, cancel
 	c.session = c.newSession()
 	c.lastActive = c.created

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/node/resp"
@@ -25,7 +24,7 @@ type settings struct {
 	maxMemory    atomic.Int64 // maxmemory-clients: bytes, or if negative percent of memory
 	listCompress atomic.Int64 // list-compress-depth
 	password     atomic.Pointer[[32]byte]
-	normal       atomic.Pointer[outputLimit]
+	output       atomic.Pointer[outputLimits]
 
 	databases int
 	debug     string // enable-debug-command: no, yes or local
@@ -46,7 +45,7 @@ func newSettings(c *Config, port int, bind string) *settings {
 	s.tcpKeepAlive.Store(300)
 	s.maxBulk.Store(512 << 20)
 	s.maxQuery.Store(1 << 30)
-	s.normal.Store(&outputLimit{})
+	s.output.Store(&defaultOutputLimits)
 	s.setPassword(c.RequirePass)
 	return s
 }
@@ -73,7 +72,7 @@ func (s *settings) limits() resp.Limits {
 	return resp.Limits{Bulk: int(s.maxBulk.Load()), QueryBuffer: int(s.maxQuery.Load())}
 }
 
-func (s *settings) outputLimit() outputLimit { return *s.normal.Load() }
+func (s *settings) outputLimit(class clientClass) outputLimit { return s.output.Load()[class] }
 
 // clientMemory is maxmemory-clients in bytes; 0: no limit.
 func (s *settings) clientMemory() int64 {
@@ -273,7 +272,7 @@ var parameters = []parameter{
 	heldParam("appendfsync", "every write is on disk on a quorum before its reply", always("always")),
 	heldParam("appendonly", "every write is logged", always("yes")),
 	heldParam("bind", "Failed to bind to specified addresses: they are fixed when the node starts", func(s *settings) string { return s.bind }),
-	{name: "client-output-buffer-limit", get: getOutputLimit, set: setOutputLimit},
+	{name: "client-output-buffer-limit", get: getOutputLimits, set: setOutputLimits},
 	bytesParam("client-query-buffer-limit", 1<<20, 1<<30, func(s *settings) *atomic.Int64 { return &s.maxQuery }),
 	fixedParam("daemonize", always("no")),
 	fixedParam("databases", func(s *settings) string { return strconv.Itoa(s.databases) }),
@@ -323,37 +322,4 @@ var parameters = []parameter{
 	limitParam("zset-max-listpack-value", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackValue }),
 	limitParam("zset-max-ziplist-entries", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackEntries }),
 	limitParam("zset-max-ziplist-value", func(c *keyspace.Config) *int { return &c.ZSetMaxListpackValue }),
-}
-
-func getOutputLimit(_ *engine, s *settings) string {
-	l := s.outputLimit()
-	return fmt.Sprintf("normal %d %d %d", l.hard, l.soft, int64(l.softFor/time.Second))
-}
-
-// setOutputLimit reads "class hard soft seconds"; the only class of clients so
-// far is normal.
-func setOutputLimit(_ *engine, s *settings, v string) error {
-	f := strings.Fields(v)
-	if len(f) == 0 || len(f)%4 != 0 {
-		return badValue("Wrong number of arguments in buffer limit configuration.")
-	}
-	var next *outputLimit
-	for ; len(f) > 0; f = f[4:] {
-		hard, err1 := parseMemory(f[1])
-		soft, err2 := parseMemory(f[2])
-		seconds, err3 := strconv.ParseInt(f[3], 10, 32)
-		if err1 != nil || err2 != nil || err3 != nil || seconds < 0 {
-			return badValue("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
-		}
-		switch strings.ToLower(f[0]) {
-		case "normal":
-			next = &outputLimit{hard: hard, soft: soft, softFor: time.Duration(seconds) * time.Second}
-		case "replica", "slave", "pubsub":
-			return badValue("There are no clients of class " + f[0] + " here: replicas read from the log, not from the primary.")
-		default:
-			return badValue("Invalid client class specified in buffer limit configuration.")
-		}
-	}
-	s.normal.Store(next)
-	return nil
 }
