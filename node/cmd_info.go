@@ -146,8 +146,8 @@ func infoMemory(w *infoWriter, c *conn) {
 	w.field("used_memory_rss_human", human(rss))
 	w.field("used_memory_dataset", c.srv.engine.ks.MemoryUsed())
 	w.field("mem_clients_normal", c.srv.memory.total.Load())
-	w.field("maxmemory", c.srv.engine.maxMemory)
-	w.field("maxmemory_human", human(uint64(c.srv.engine.maxMemory)))
+	w.field("maxmemory", c.srv.cfg.maxMemory.Load())
+	w.field("maxmemory_human", human(uint64(c.srv.cfg.maxMemory.Load())))
 	w.field("maxmemory_policy", "noeviction")
 	w.field("mem_allocator", "go")
 }

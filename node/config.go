@@ -36,7 +36,7 @@ type Config struct {
 
 	Databases          int    // default 16
 	MaxClients         int    // default 10000, or fewer where the limit on open files is low
-	MaxMemoryClients   string // bytes all clients may take ("256mb"), or a share of the memory; default "10%", "0": no limit
+	MaxMemoryClients   string // bytes all clients may take ("256mb"), or percent of maxmemory ("10%"); default a tenth of the memory, "0": no limit
 	RequirePass        string // "" lets everybody in who reaches the port
 	EnableDebugCommand string // no, yes or local; default no
 
@@ -93,7 +93,7 @@ func (c *Config) Check() error {
 // checkClients is Check for maxmemory-clients.
 func (c *Config) checkClients() error {
 	if c.MaxMemoryClients == "" {
-		c.MaxMemoryClients = "10%"
+		return nil
 	}
 	if _, err := parseMemoryOrShare(c.MaxMemoryClients); err != nil {
 		return fmt.Errorf("maxmemory-clients: %w", err)

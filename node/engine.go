@@ -35,7 +35,6 @@ type engine struct {
 	stats    stats
 
 	activeExpire bool
-	maxMemory    int64 // bytes that the data may take, 0: no limit
 
 	clock              time.Duration   // since stats.started, when it was last read
 	untimed            []*commandStats // of commands that have run since

@@ -85,18 +85,40 @@ func setMaxClients(e *engine, s *settings, v string) error {
 	return maxClientsParam.set(e, s, v)
 }
 
-func getMaxMemory(_ *engine, s *settings) string {
-	n := s.maxMemory.Load()
+// leastClientMemory is the least that maxmemory-clients bounds clients to, as in Redis:
+// below it no client could say that it is to be more.
+const leastClientMemory = 128 << 10
+
+// clientMemory is maxmemory-clients in bytes; 0: no limit. A share is one of maxmemory.
+// While that has no limit it is one of the machine's memory, where Redis would not limit
+// clients at all.
+func (s *settings) clientMemory() int64 {
+	n := s.clientShare.Load()
+	if n == 0 {
+		return 0
+	}
+	if n < 0 {
+		whole := s.maxMemory.Load()
+		if whole == 0 {
+			whole = s.memory
+		}
+		n = int64(float64(whole) / 100 * float64(-n))
+	}
+	return max(n, leastClientMemory)
+}
+
+func getClientShare(_ *engine, s *settings) string {
+	n := s.clientShare.Load()
 	if n < 0 {
 		return strconv.FormatInt(-n, 10) + "%"
 	}
 	return strconv.FormatInt(n, 10)
 }
 
-func setMaxMemory(_ *engine, s *settings, v string) error {
+func setClientShare(_ *engine, s *settings, v string) error {
 	n, err := parseMemoryOrShare(v)
 	if err == nil {
-		s.maxMemory.Store(n)
+		s.clientShare.Store(n)
 	}
 	return err
 }

@@ -38,16 +38,28 @@ func TestMemTotal(t *testing.T) {
 }
 
 func TestMaxMemoryClients(t *testing.T) {
-	for value, want := range map[string]int64{"0": 0, "0%": 0, "4096": 4096, "1kb": 1024, "10%": 100_000, "100%": 1_000_000} {
-		n, err := parseMemoryOrShare(value)
+	const memory = 100_000_000
+	for _, c := range []struct {
+		value           string
+		maxMemory, want int64
+	}{
+		{"0", 0, 0}, {"0%", 0, 0}, {"0%", memory, 0}, {"4096", 0, leastClientMemory}, {"131073", 0, 131073}, {"1mb", 1, 1 << 20},
+		{"10%", 0, memory / 10}, {"100%", 0, memory}, // of the machine
+		{"10%", 20_000_000, 2_000_000}, {"1%", 1_000_000, leastClientMemory}, {"100%", 2 * memory, 2 * memory},
+	} {
+		n, err := parseMemoryOrShare(c.value)
 		if err != nil {
-			t.Errorf("%s: %v", value, err)
+			t.Errorf("%s: %v", c.value, err)
 		}
-		s := &settings{memory: 1_000_000}
-		s.maxMemory.Store(n)
-		if got := s.clientMemory(); got != want {
-			t.Errorf("%s of 1,000,000 bytes: %d, want %d", value, got, want)
+		s := &settings{memory: memory}
+		s.clientShare.Store(n)
+		s.maxMemory.Store(c.maxMemory)
+		if got := s.clientMemory(); got != c.want {
+			t.Errorf("%s, maxmemory %d, memory %d: %d, want %d", c.value, c.maxMemory, memory, got, c.want)
 		}
+	}
+	if s := newSettings(&Config{}, 0, ""); s.clientMemory() != s.memory/10 {
+		t.Errorf("by default it is %d of %d bytes", s.clientMemory(), s.memory)
 	}
 	for _, value := range []string{"", "x", "%", "-1", "101%", "-5%", "5.5%", "1tb"} {
 		if _, err := parseMemoryOrShare(value); err == nil {
@@ -62,9 +74,9 @@ func TestReplyLimit(t *testing.T) {
 	for _, c := range []struct {
 		memory, hard int64
 		want         int
-	}{{0, 0, 0}, {1000, 0, 500}, {0, 300, 300}, {1000, 300, 300}, {1000, 800, 500}} {
+	}{{0, 0, 0}, {1000 << 10, 0, 500 << 10}, {0, 300, 300}, {1000 << 10, 300, 300}, {1000 << 10, 800 << 10, 500 << 10}} {
 		s := &server{cfg: &settings{}}
-		s.cfg.maxMemory.Store(c.memory)
+		s.cfg.clientShare.Store(c.memory)
 		s.cfg.output.Store(&outputLimits{classNormal: {hard: c.hard}})
 		if got := s.replyLimit(); got != c.want {
 			t.Errorf("maxmemory-clients %d, hard limit %d: %d, want %d", c.memory, c.hard, got, c.want)

@@ -13,11 +13,11 @@ const errOOM command.Error = "OOM command not allowed when used memory > 'maxmem
 // memory are refused beyond it.
 var maxMemoryParam = parameter{
 	name: "maxmemory",
-	get:  func(e *engine, _ *settings) string { return strconv.FormatInt(e.maxMemory, 10) },
-	set: func(e *engine, _ *settings, v string) error {
+	get:  func(_ *engine, s *settings) string { return strconv.FormatInt(s.maxMemory.Load(), 10) },
+	set: func(_ *engine, s *settings, v string) error {
 		n, err := parseMemory(v)
 		if err == nil {
-			e.maxMemory = n
+			s.maxMemory.Store(n)
 		}
 		return err
 	},
@@ -27,11 +27,11 @@ var maxMemoryParam = parameter{
 // data takes more than maxmemory. Inside MULTI that is every command that would
 // be queued: what is queued takes memory, too.
 func (c *conn) outOfMemory(cmd *command.Command, flags command.Flags) bool {
-	e := c.srv.engine
-	if e.maxMemory == 0 || flags&command.DenyOOM == 0 && !c.queues(cmd) {
+	limit := c.srv.cfg.maxMemory.Load()
+	if limit == 0 || flags&command.DenyOOM == 0 && !c.queues(cmd) {
 		return false
 	}
-	return e.ks.MemoryUsed() > e.maxMemory
+	return c.srv.engine.ks.MemoryUsed() > limit
 }
 
 // queues tells whether the command would be queued for EXEC.

@@ -21,7 +21,8 @@ type settings struct {
 	tcpKeepAlive atomic.Int64 // seconds
 	maxBulk      atomic.Int64 // bytes
 	maxQuery     atomic.Int64 // bytes
-	maxMemory    atomic.Int64 // maxmemory-clients: bytes, or if negative percent of memory
+	maxMemory    atomic.Int64 // maxmemory: bytes of the data, 0: no limit
+	clientShare  atomic.Int64 // maxmemory-clients: bytes, or if negative percent of maxmemory
 	listCompress atomic.Int64 // list-compress-depth
 	password     atomic.Pointer[[32]byte]
 	output       atomic.Pointer[outputLimits]
@@ -40,8 +41,11 @@ func newSettings(c *Config, port int, bind string) *settings {
 		memory: availableMemory(), clients: mostClients(),
 	}
 	s.maxClients.Store(min(int64(c.MaxClients), s.clients))
-	share, _ := parseMemoryOrShare(c.MaxMemoryClients) // Check has
-	s.maxMemory.Store(share)
+	share := s.memory / 10
+	if c.MaxMemoryClients != "" {
+		share, _ = parseMemoryOrShare(c.MaxMemoryClients) // Check has
+	}
+	s.clientShare.Store(share)
 	s.tcpKeepAlive.Store(300)
 	s.maxBulk.Store(512 << 20)
 	s.maxQuery.Store(1 << 30)
@@ -73,15 +77,6 @@ func (s *settings) limits() resp.Limits {
 }
 
 func (s *settings) outputLimit(class clientClass) outputLimit { return s.output.Load()[class] }
-
-// clientMemory is maxmemory-clients in bytes; 0: no limit.
-func (s *settings) clientMemory() int64 {
-	n := s.maxMemory.Load()
-	if n < 0 {
-		return s.memory / 100 * -n
-	}
-	return n
-}
 
 // parameter is one row of CONFIG.
 type parameter struct {
@@ -292,7 +287,7 @@ var parameters = []parameter{
 	limitParamFrom(math.MinInt32, "list-max-ziplist-size", func(c *keyspace.Config) *int { return &c.ListMaxListpackSize }),
 	{name: "maxclients", get: maxClientsParam.get, set: setMaxClients},
 	maxMemoryParam,
-	{name: "maxmemory-clients", get: getMaxMemory, set: setMaxMemory},
+	{name: "maxmemory-clients", get: getClientShare, set: setClientShare},
 	heldParam("maxmemory-policy", "nothing is ever evicted", always("noeviction")),
 	heldParam("port", "Unable to listen on this port: it is fixed when the node starts", func(s *settings) string { return strconv.Itoa(s.port) }),
 	bytesParam("proto-max-bulk-len", 1<<20, 512<<20, func(s *settings) *atomic.Int64 { return &s.maxBulk }),

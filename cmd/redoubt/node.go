@@ -100,7 +100,7 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.StringVar(&o.debugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	set.IntVar(&o.databases, "databases", 16, "number of databases to SELECT from")
 	set.IntVar(&o.maxClients, "maxclients", 10000, "clients at the same time")
-	set.StringVar(&o.maxMemoryClients, "maxmemory-clients", "10%", "bytes that buffers of all clients may take, or their share of the memory; 0: no limit")
+	set.StringVar(&o.maxMemoryClients, "maxmemory-clients", "", "bytes that buffers of all clients may take, or percent of maxmemory (of the machine's memory while that is 0); 0: no limit (default a tenth of the machine's memory)")
 	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz (default: none)")
 	set.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
 	set.StringVar(&o.logFormat, "log-format", "text", "text or json")
