@@ -22,6 +22,8 @@ func clientRows() []*command.Command {
 			row("getname", "2.6.9", 2, anywhere, clientGetName),
 			row("setname", "2.6.9", 3, anywhere, clientSetName),
 			row("setinfo", "7.2.0", 4, anywhere, clientSetInfo),
+			row("getredir", "6.0.0", 2, anywhere, func(x *command.Ctx) { x.Out.Int(-1) }), // tracking is off
+			row("trackinginfo", "6.2.0", 2, anywhere, clientTrackingInfo),
 			row("info", "6.2.0", 2, anywhere, clientInfo, "nondeterministic_output"),
 			row("list", "2.4.0", -2, adminAny, clientList, "nondeterministic_output"),
 			row("kill", "2.4.0", -3, adminAny, clientKill),
@@ -37,6 +39,8 @@ func clientRows() []*command.Command {
 }
 
 var clientHelp = []string{
+	"GETREDIR",
+	"    Return the client ID we are redirecting to when tracking is enabled.",
 	"GETNAME",
 	"    Return the name of the current connection.",
 	"ID",
@@ -62,6 +66,8 @@ var clientHelp = []string{
 	"    Set client meta attr.",
 	"SETNAME <name>",
 	"    Assign the name <name> to the current connection.",
+	"TRACKINGINFO",
+	"    Report tracking status for the current connection.",
 	"UNBLOCK <clientid> [TIMEOUT|ERROR]",
 	"    Unblock the specified blocked client.",
 	"UNPAUSE",
@@ -250,6 +256,19 @@ func clientNoTouch(x *command.Ctx) {
 		return
 	}
 	x.Out.OK()
+}
+
+// clientTrackingInfo answers what a connection has that tracks nothing: there is no
+// CLIENT TRACKING to turn it on with.
+func clientTrackingInfo(x *command.Ctx) {
+	x.Out.Map(3)
+	x.Out.BulkString("flags")
+	x.Out.Set(1)
+	x.Out.BulkString("off")
+	x.Out.BulkString("redirect")
+	x.Out.Int(-1)
+	x.Out.BulkString("prefixes")
+	x.Out.Array(0)
 }
 
 func clientReply(x *command.Ctx) {

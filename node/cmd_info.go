@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	runtimemetrics "runtime/metrics"
 	"slices"
 	"strings"
 	"time"
@@ -139,35 +138,30 @@ func infoClients(w *infoWriter, c *conn) {
 }
 
 func infoMemory(w *infoWriter, c *conn) {
-	heap, rss := heapBytes(), residentBytes()
-	w.field("used_memory", heap)
-	w.field("used_memory_human", human(heap))
-	w.field("used_memory_rss", rss)
-	w.field("used_memory_rss_human", human(rss))
-	w.field("used_memory_dataset", c.srv.engine.ks.MemoryUsed())
-	w.field("mem_clients_normal", c.srv.memory.total.Load())
+	r := c.srv.memoryReport()
+	field := func(name string, bytes uint64) {
+		w.field(name, bytes)
+		w.field(name+"_human", human(bytes))
+	}
+	field("used_memory", r.heap)
+	field("used_memory_rss", r.rss)
+	field("used_memory_peak", r.peak)
+	w.field("used_memory_peak_perc", fmt.Sprintf("%.2f%%", 100*ratio(r.heap, r.peak)))
+	w.field("used_memory_overhead", r.overhead())
+	w.field("used_memory_startup", r.startup)
+	w.field("used_memory_dataset", r.dataset)
+	w.field("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", 100*float64(r.dataset)/float64(r.net())))
+	w.field("allocator_allocated", r.heap)
+	w.field("allocator_active", r.active)
+	w.field("allocator_resident", r.resident)
+	field("total_system_memory", uint64(r.system))
+	w.field("mem_fragmentation_ratio", fmt.Sprintf("%.2f", ratio(r.rss, r.heap)))
+	w.field("mem_fragmentation_bytes", int64(r.rss)-int64(r.heap))
+	w.field("mem_clients_normal", r.clients)
 	w.field("maxmemory", c.srv.cfg.maxMemory.Load())
 	w.field("maxmemory_human", human(uint64(c.srv.cfg.maxMemory.Load())))
 	w.field("maxmemory_policy", "noeviction")
 	w.field("mem_allocator", "go")
-}
-
-// heapBytes is what runtime.MemStats calls HeapAlloc. To read it there would stop
-// the whole process for a moment, and anybody may send INFO.
-func heapBytes() uint64 {
-	s := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	runtimemetrics.Read(s)
-	return s[0].Value.Uint64()
-}
-
-func residentBytes() uint64 {
-	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	var size, resident uint64
-	fmt.Sscan(string(b), &size, &resident)
-	return resident * uint64(os.Getpagesize())
 }
 
 // human prints bytes as redis does: 1.50M.

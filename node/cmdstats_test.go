@@ -106,7 +106,7 @@ func TestLatencyMonitor(t *testing.T) {
 	for i := range int64(latencyKept + 5) {
 		m.add("fast-command", 1000*i, time.Second)
 	}
-	if e := m.events["fast-command"]; len(e.samples) != latencyKept || e.samples[0].at != 5 {
+	if e := m.events["fast-command"]; len(e.samples) != latencyKept || e.samples[0].at != 6 { // each ended a second later
 		t.Errorf("%d samples from %v", len(e.samples), e.samples[0])
 	}
 	if !strings.Contains(m.report(), "command: in 2 different seconds, 20 ms on average, 30 ms at most") {

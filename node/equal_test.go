@@ -29,6 +29,7 @@ func TestRowsEqualRedis(t *testing.T) {
 	}))
 	commandtest.CompareRows(t, redis.Addr, debugRows())
 	commandtest.CompareRows(t, redis.Addr, slowlogRows())
+	commandtest.CompareRows(t, redis.Addr, moduleRows())
 	commandtest.CompareSubcommands(t, redis.Addr, latencyRows()[0])
 	commandtest.CompareSubcommands(t, redis.Addr, memoryRows()[0])
 	commandtest.CompareSubcommands(t, redis.Addr, clientRows()[0], "setinfo", "no-touch")
@@ -94,7 +95,20 @@ func TestConversationsEqualRedis(t *testing.T) {
 			client getname
 			hset h a 1 b 2
 			config get maxclients
+			client trackinginfo
+			module list
 			del h`,
+		"modules": `
+			module list
+			module list x
+			module load /x
+			module loadex /x
+			module load
+			module unload x
+			module unload x y
+			module nosuch
+			module help
+			module`,
 		"multi": `
 			exec
 			discard
@@ -282,6 +296,10 @@ func TestConversationsEqualRedis(t *testing.T) {
 			client list id x
 			client list nosuch
 			client list id 999999
+			client getredir
+			client getredir x
+			client trackinginfo
+			client trackinginfo x
 			client no-evict on
 			client no-evict x
 			client reply x`,
@@ -495,6 +513,9 @@ func TestConversationsEqualRedis(t *testing.T) {
 			memory usage nokey samples -1
 			memory usage nokey samples x
 			memory usage nokey nosuch 1
+			memory stats x
+			memory doctor x
+			memory malloc-stats x
 			memory usage nokey samples 5
 			memory usage nokey samples 5 x`,
 
@@ -535,6 +556,9 @@ func TestConversationsEqualRedis(t *testing.T) {
 			latency latest
 			latency history command
 			latency history
+			latency graph command
+			latency graph
+			latency graph a b
 			latency reset
 			latency reset command nosuch
 			latency histogram nosuch

@@ -27,8 +27,9 @@ type latencyEvent struct {
 
 type latencySample struct{ at, ms int64 } // Unix seconds, milliseconds
 
-// add keeps an event that ended at now, in Unix milliseconds.
-func (m *latencyMonitor) add(event string, now int64, took time.Duration) {
+// add keeps an event that began at a time in Unix milliseconds. It counts for the
+// second in which it ended.
+func (m *latencyMonitor) add(event string, began int64, took time.Duration) {
 	ms := took.Milliseconds()
 	if m.threshold == 0 || ms < m.threshold {
 		return
@@ -42,7 +43,7 @@ func (m *latencyMonitor) add(event string, now int64, took time.Duration) {
 		m.events[event] = e
 	}
 	e.max = max(e.max, ms)
-	at := now / 1000
+	at := (began + ms) / 1000
 	if n := len(e.samples); n > 0 && e.samples[n-1].at == at {
 		e.samples[n-1].ms = max(e.samples[n-1].ms, ms)
 		return
@@ -102,6 +103,7 @@ func latencyRows() []*command.Command {
 		Name: "latency", Group: "server", Since: "2.8.13", Arity: -2,
 		Sub: []*command.Command{
 			row("doctor", "2.8.13", 2, func(x *command.Ctx) { x.Out.Verbatim("txt", monitor(x).report()) }),
+			row("graph", "2.8.13", 3, latencyGraph),
 			row("histogram", "7.0.0", -2, latencyHistogram),
 			row("history", "2.8.13", 3, latencyHistory),
 			row("latest", "2.8.13", 2, latencyLatest),
@@ -115,6 +117,8 @@ func latencyRows() []*command.Command {
 var latencyHelp = []string{
 	"DOCTOR",
 	"    Return a human readable latency analysis report.",
+	"GRAPH <event>",
+	"    Return an ASCII latency graph for the <event> class.",
 	"HISTORY <event>",
 	"    Return time-latency samples for the <event> class.",
 	"LATEST",

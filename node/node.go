@@ -48,6 +48,8 @@ type Node struct {
 	tail           atomic.Uint64 // newest seq heard of
 	behindSince    atomic.Int64  // Unix ms of the newest entry applied while behind
 	snapshotTime   atomic.Pointer[time.Time]
+	heapPeak       atomic.Uint64 // bytes
+	heapAtStart    uint64        // bytes, before there was data
 	standBackUntil atomic.Int64  // Unix ns
 	changed        chan struct{} // the role changed: register anew
 
@@ -70,7 +72,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, store: cfg.Store, segments: s3segments.NewShard(cfg.Store, cfg.Shard),
 		log:      cfg.Logger.With("node", cfg.NodeID, "shard", cfg.Shard),
-		announce: cfg.Announce, runID: newRunID(), changed: make(chan struct{}, 1),
+		announce: cfg.Announce, runID: newRunID(), heapAtStart: heapBytes(), changed: make(chan struct{}, 1),
 	}
 	if n.announce == "" {
 		n.announce = ln.Addr().String()
@@ -115,6 +117,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.register(gctx) })
 	g.Go(func() error { return n.watchHandover(gctx) })
 	g.Go(func() error { return n.watchSnapshots(gctx) })
+	g.Go(func() error { return n.watchMemory(gctx) })
 	g.Go(func() error { return n.runRoles(gctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -30,6 +30,7 @@ func Table() *command.Table {
 			memoryRows(),
 			slowlogRows(),
 			latencyRows(),
+			moduleRows(),
 		)
 	})
 	return built.table
