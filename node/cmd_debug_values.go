@@ -22,8 +22,13 @@ func debugObject(x *command.Ctx) {
 		x.Out.Error("ERR " + err.Error())
 		return
 	}
-	x.Out.SimpleString(fmt.Sprintf("Value at:%#x refcount:1 encoding:%s serializedlength:%d lru:0 lru_seconds_idle:0",
-		ref.Address(), ref.Encoding(), size))
+	extra := ""
+	if nodes, bytes := ref.List().Nodes(); nodes > 0 {
+		extra = fmt.Sprintf(" ql_nodes:%d ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:0 ql_uncompressed_size:%d",
+			nodes, float64(ref.List().Len())/float64(nodes), x.KS.Config().ListMaxListpackSize, bytes)
+	}
+	x.Out.SimpleString(fmt.Sprintf("Value at:%#x refcount:1 encoding:%s serializedlength:%d lru:0 lru_seconds_idle:0%s",
+		ref.Address(), ref.Encoding(), size, extra))
 }
 
 // debugTypes are the values that DEBUG PROTOCOL replies with, for those who test

@@ -17,7 +17,7 @@ var built struct {
 // completed in place.
 func Table() *command.Table {
 	built.Do(func() {
-		built.table = command.NewTable(
+		built.table = command.NewTable(summarized(
 			command.Data(),
 			command.Introspection(func() *command.Table { return built.table }),
 			connectionRows(),
@@ -31,7 +31,7 @@ func Table() *command.Table {
 			slowlogRows(),
 			latencyRows(),
 			moduleRows(),
-		)
+		)...)
 	})
 	return built.table
 }

@@ -75,6 +75,18 @@ func exactly(b []byte) []byte {
 	return b
 }
 
+// Nodes is how many nodes a list has that is a quicklist, and their size as listpacks;
+// 0 of another one, or of none.
+func (l *List) Nodes() (n, bytes int) {
+	if l == nil || l.quick == nil {
+		return 0, 0
+	}
+	for i := range l.quick.n {
+		bytes += l.quick.at(i).size()
+	}
+	return l.quick.n, bytes
+}
+
 // listNodes is a sequence of nodes with room at both ends.
 type listNodes struct {
 	buf   []listNode
