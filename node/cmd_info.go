@@ -206,8 +206,11 @@ func infoStats(w *infoWriter, c *conn) {
 	st := &c.srv.engine.stats
 	w.field("total_connections_received", st.connections.Load())
 	w.field("total_commands_processed", st.commands)
+	w.field("instantaneous_ops_per_sec", int64(st.rates.commands.perSecond()))
 	w.field("total_net_input_bytes", st.netInput.Load())
 	w.field("total_net_output_bytes", st.netOutput.Load())
+	w.field("instantaneous_input_kbps", fmt.Sprintf("%.2f", st.rates.input.perSecond()/1024))
+	w.field("instantaneous_output_kbps", fmt.Sprintf("%.2f", st.rates.output.perSecond()/1024))
 	w.field("rejected_connections", st.rejectedConnections.Load())
 	w.field("expired_keys", st.Expired)
 	w.field("evicted_keys", 0)

@@ -180,3 +180,14 @@ func infoReplication(w *infoWriter, c *conn) {
 	w.field("master_replid", n.replicationID())
 	w.field("master_repl_offset", e.applied.Seq)
 }
+
+// primaryAddress is where the primary is, as a replica's "host port"; "" when there is
+// none.
+func (n *Node) primaryAddress() string {
+	l := n.leader.Load()
+	if l == nil {
+		return ""
+	}
+	host, port := splitAddress(l.Address)
+	return host + " " + port
+}

@@ -380,6 +380,22 @@ func TestConversationsEqualRedis(t *testing.T) {
 			config set stream-node-max-entries 100
 			config set stream-node-max-bytes 4096
 			del s
+			config get replicaof
+			config set replicaof x
+			config set slaveof x
+			config set cluster-enabled yes
+			config get maxmemory-samples
+			config set maxmemory-samples 0
+			config set maxmemory-samples 7
+			config set maxmemory-eviction-tenacity 101
+			config set lfu-log-factor -1
+			config set lfu-decay-time 3
+			config get lfu-decay-time
+			config get maxmemory-eviction*
+			config set maxmemory-samples 5 lfu-decay-time 1 activedefrag no
+			config set lazyfree-lazy-eviction yes lazyfree-lazy-expire yes lazyfree-lazy-user-del yes lazyfree-lazy-user-flush yes
+			config set lazyfree-lazy-expire maybe
+			config set protected-mode NO
 			config get databases
 			config set databases 3
 			config get nosuch*

@@ -1,15 +1,10 @@
 package node
 
 import (
-	"context"
 	"fmt"
 	"os"
 	runtimemetrics "runtime/metrics"
-	"time"
 )
-
-// memoryLookEvery is how often the peak of the heap is looked for (Redis's hz 10).
-const memoryLookEvery = 100 * time.Millisecond
 
 // memoryUse is what the process holds. Garbage counts until it is collected.
 type memoryUse struct {
@@ -51,20 +46,6 @@ func residentBytes() uint64 {
 	var size, resident uint64
 	fmt.Sscan(string(b), &size, &resident)
 	return resident * uint64(os.Getpagesize())
-}
-
-// watchMemory keeps the peak of the heap until ctx ends.
-func (n *Node) watchMemory(ctx context.Context) error {
-	tick := time.NewTicker(memoryLookEvery)
-	defer tick.Stop()
-	for {
-		n.sawHeap(heapBytes())
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // sawHeap returns the peak, of which bytes may be a new one.

@@ -79,6 +79,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.metrics = newMetrics(n, cfg.Metrics)
 	n.settings = newSettings(&cfg, port, host)
+	n.settings.primary = n.primaryAddress
 	if most := n.settings.clients; int64(cfg.MaxClients) > most {
 		n.log.Warn("maxclients is lowered to what the limit on open files has room for", "maxclients", cfg.MaxClients, "now", most)
 	}
@@ -117,7 +118,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.register(gctx) })
 	g.Go(func() error { return n.watchHandover(gctx) })
 	g.Go(func() error { return n.watchSnapshots(gctx) })
-	g.Go(func() error { return n.watchMemory(gctx) })
+	g.Go(func() error { return n.watchUse(gctx) })
 	g.Go(func() error { return n.runRoles(gctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -26,7 +27,9 @@ type settings struct {
 	listCompress atomic.Int64 // list-compress-depth
 	password     atomic.Pointer[[32]byte]
 	output       atomic.Pointer[outputLimits]
+	idle         idleSettings
 
+	primary   func() string // its "host port"; "": there is none
 	databases int
 	debug     string // enable-debug-command: no, yes or local
 	port      int
@@ -50,6 +53,7 @@ func newSettings(c *Config, port int, bind string) *settings {
 	s.maxBulk.Store(512 << 20)
 	s.maxQuery.Store(1 << 30)
 	s.output.Store(&defaultOutputLimits)
+	s.idle.init()
 	s.setPassword(c.RequirePass)
 	return s
 }
@@ -96,6 +100,8 @@ const (
 	errNotIntegerParam badValue = "argument couldn't be parsed into an integer"
 	errMemoryParam     badValue = "argument must be a memory value"
 
+	errSwitchParam badValue = "argument must be 'yes' or 'no'"
+
 	errMemoryOrShareParam badValue = "argument must be a memory or percent value"
 )
 
@@ -138,7 +144,7 @@ func boolParam(name string, at func(*engine) *bool) parameter {
 		set: func(e *engine, _ *settings, v string) error {
 			v = strings.ToLower(v)
 			if v != words[true] && v != words[false] {
-				return badValue("argument must be 'yes' or 'no'")
+				return errSwitchParam
 			}
 			*at(e) = v == words[true]
 			return nil
@@ -263,7 +269,11 @@ func heldParam(name, why string, get func(*settings) string) parameter {
 func always(value string) func(*settings) string { return func(*settings) string { return value } }
 
 // parameters are all rows of CONFIG, by name in order.
-var parameters = []parameter{
+var parameters = slices.SortedFunc(slices.Values(append(idleParameters(), activeParameters...)),
+	func(a, b parameter) int { return strings.Compare(a.name, b.name) })
+
+// activeParameters are those of what a node does.
+var activeParameters = []parameter{
 	heldParam("appendfsync", "every write is on disk on a quorum before its reply", always("always")),
 	heldParam("appendonly", "every write is logged", always("yes")),
 	heldParam("bind", "Failed to bind to specified addresses: they are fixed when the node starts", func(s *settings) string { return s.bind }),

@@ -13,6 +13,7 @@ type stats struct {
 	started        time.Time
 	commands       uint64
 	entriesApplied uint64
+	rates          rates
 	errorReplies   uint64
 	errors         map[string]uint64 // error replies by their first word
 	byCommand      []*commandStats   // by command.Command.Number; nil: never called
@@ -30,6 +31,7 @@ type stats struct {
 func (s *stats) reset() {
 	s.Stats = command.Stats{}
 	s.commands, s.errorReplies = 0, 0
+	s.rates = rates{}
 	s.errors, s.byCommand = nil, nil
 	s.connections.Store(0)
 	s.rejectedConnections.Store(0)

@@ -37,7 +37,6 @@ var differences = []difference{
 
 	// Files and parameters that are not there.
 	{file: "unit/introspection", test: "CONFIG GET hidden configs", reason: noFiles},
-	{file: "unit/introspection", test: "CONFIG GET multiple args", reason: "asks for replicaof and maxmemory-samples: " + noReplication},
 	{file: "unit/multi", test: "MULTI with SAVE", reason: noFiles},
 	{file: "unit/multi", test: "MULTI with SHUTDOWN", reason: noShutdown},
 	{file: "unit/dump", test: "MIGRATE cached connections are released after some time", reason: noMigrate},

@@ -59,7 +59,6 @@ var absentParameters = map[string]string{
 	"lua-time-limit": notBuilt("eval"), "busy-reply-threshold": notBuilt("eval"),
 	"notify-keyspace-events":  "not built yet: keyspace notifications",
 	"tracking-table-max-keys": notBuilt("client|tracking"),
-	"activedefrag":            "there is no allocator whose fragments could be moved together: Go's heap has size classes",
 }
 
 var (
@@ -71,7 +70,8 @@ var (
 // heldParameters have one value here, and a test that sets another one is about
 // what Redoubt does not have.
 var heldParameters = map[string]string{
-	"appendonly": noFiles, "appendfsync": noFiles, "save": noFiles, "maxmemory-policy": noEviction,
+	"activedefrag": "there is no allocator whose fragments could be moved together: Go's heap has size classes",
+	"appendonly":   noFiles, "appendfsync": noFiles, "save": noFiles, "maxmemory-policy": noEviction,
 }
 
 // missing is the reason that an error says by itself, if it is one.
