@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -190,6 +191,8 @@ func hostilePatterns() map[string]hostilePattern {
 		"stars":           {repeat("a*", 900) + "b", long},
 		"questions":       {repeat("*?", 1000) + "b", long},
 		"too many stars":  {repeat("a*", 100_000) + "b", long},
+		"elements":        {repeat("?", 1<<20), long},
+		"long set":        {"*[" + repeat("b-z", 1<<18), keys},
 		"one long piece":  {"*" + repeat("a", 50_000) + "b*", long},
 		"long and a tail": {"*" + repeat("a", 99_000) + "b", long},
 	}
@@ -213,6 +216,20 @@ func BenchmarkPattern(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestPatternIsBounded looks at what a long pattern takes.
+func TestPatternIsBounded(t *testing.T) {
+	for _, element := range []string{"?", "a", "[ab]", "*", "*?", "[", "\\"} {
+		source := []byte(strings.Repeat(element, 8<<20/len(element)))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		command.CompilePattern(source, false)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 2<<20 {
+			t.Errorf("8 MiB of %q take %d bytes", element, n)
+		}
 	}
 }
 

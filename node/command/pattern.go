@@ -2,9 +2,12 @@ package command
 
 import "bytes"
 
-// maxSets is how many different sets of a pattern are kept as bit sets. What has more is
-// matched as it stands: that needs a string of as many bytes.
-const maxSets = 4096
+// What a Pattern takes is bounded: one of more elements, or of more different sets, is
+// matched as it stands. Only strings of as many bytes need to be, others are too short.
+const (
+	maxElements = 64 << 10
+	maxSets     = 4096
+)
 
 // Pattern is a glob-style pattern that is read once and then matched with many strings,
 // each with the result of Match. It keeps the bytes of the pattern that it is made of.
@@ -39,8 +42,10 @@ const (
 
 // CompilePattern reads a pattern.
 func CompilePattern(source []byte, fold bool) *Pattern {
-	p := &Pattern{source: source, fold: fold, plain: true}
-	p.least = elements(source)
+	p := &Pattern{source: source, fold: fold, least: elements(source)}
+	if p.plain = p.least <= maxElements; !p.plain {
+		return p
+	}
 	var known map[byteSet]uint16
 	cur, stars := piece{}, 0
 	for rest := source; len(rest) > 0; {
