@@ -190,6 +190,9 @@ func (s *server) sorted() []*conn {
 // executes; the others have no arguments and no replies in the making.
 func (c *conn) describe(now time.Time, x *command.Ctx) string {
 	flags := ""
+	if c.monitors {
+		flags += "O"
+	}
 	if c.tx != nil {
 		flags += "x"
 	}

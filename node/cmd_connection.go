@@ -151,6 +151,7 @@ func quit(x *command.Ctx) {
 func reset(x *command.Ctx) {
 	c := client(x)
 	c.unwatch()
+	c.endMonitor()
 	last, active := c.lastCommand, c.lastActive
 	c.session = c.newSession()
 	c.noEvict.Store(false)

@@ -74,6 +74,7 @@ func (c *conn) run(args [][]byte) error {
 	if c.w.Over {
 		return errOutputLimit
 	}
+	c.tellMonitored()
 	if c.waited == nil { // otherwise the reply is still to come
 		c.silence(before)
 		c.mark(seq)

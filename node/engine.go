@@ -38,6 +38,8 @@ type engine struct {
 
 	clock              time.Duration   // since stats.started, when it was last read
 	untimed            []*commandStats // of commands that have run since
+	monitors           map[*conn]struct{}
+	inExec             bool // the commands of a transaction run
 	latencyTracking    bool
 	latencyPercentiles percentiles
 	latency            latencyMonitor
@@ -142,8 +144,12 @@ func (e *engine) invoke(c *conn, out *resp.Writer, cmd *command.Command, args []
 	}
 	before, start := len(out.B), e.clock
 	ctx.StringLimit = int(c.srv.cfg.maxBulk.Load())
+	again := c.blocked != nil // it has waited
 	cmd.Handler(ctx)
 	ctx.Args, ctx.Cmd = outerArgs, outerCmd
+	if len(e.monitors) > 0 && !again && (outerCmd == nil || e.inExec) {
+		e.feedMonitors(c, cmd, args)
+	}
 	if timed {
 		e.readClock(time.Since(e.stats.started))
 	}

@@ -97,6 +97,8 @@ func exec(x *command.Ctx) {
 		return
 	}
 	c.discard()
+	e.inExec = true
+	defer func() { e.inExec = false }()
 	x.Out.Array(len(tx.commands))
 	for _, q := range tx.commands {
 		x.Out.Proto = c.proto // HELLO may have changed it

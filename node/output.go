@@ -101,10 +101,8 @@ func (o *output) take(b []byte, marks []mark, g *gate, gen uint64) (free int, er
 		o.hold(len(reply), 1)
 		start = m.end
 	}
-	if len(o.held) > 0 && !o.started {
-		o.started = true
-		o.wg.Add(1)
-		go o.writeHeld()
+	if len(o.held) > 0 {
+		o.startHeld()
 	}
 	err = o.judge(int64(free))
 	switch {
@@ -238,6 +236,30 @@ func (o *output) sendable() int {
 		n++
 	}
 	return n
+}
+
+// push sends b, which nobody asked for and which waits for nothing, behind what is held.
+// It does not wait for the client. b must not be changed any more.
+func (o *output) push(b []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return
+	}
+	o.held = append(o.held, heldReply{0, b})
+	o.hold(len(b), 1)
+	o.startHeld()
+	o.judge(0)
+	o.changed.Broadcast()
+}
+
+// startHeld starts the second goroutine, if it does not run.
+func (o *output) startHeld() {
+	if !o.started {
+		o.started = true
+		o.wg.Add(1)
+		go o.writeHeld()
+	}
 }
 
 // release lets replies leave that wait for seq or less.

@@ -31,6 +31,7 @@ func Table() *command.Table {
 			slowlogRows(),
 			latencyRows(),
 			moduleRows(),
+			monitorRows(),
 		)...)
 	})
 	return built.table

@@ -144,6 +144,7 @@ func (s *server) run(c *conn) {
 	delete(s.conns, c)
 	s.mu.Unlock()
 	s.forgetWatched(c)
+	s.forgetMonitor(c)
 	c.mem.end()
 	s.log.Debug("connection closed", "id", c.id, "addr", c.nc.RemoteAddr(), "why", err)
 }

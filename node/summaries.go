@@ -57,6 +57,7 @@ var summaries = map[string]string{
 	"module|load":         "Fails: no modules can be loaded",
 	"module|loadex":       "Fails: no modules can be loaded",
 	"module|unload":       "Fails: no modules can be loaded",
+	"monitor":             "Shows the connection every command that is executed",
 	"multi":               "Begins a transaction",
 	"ping":                "Returns PONG, or its argument",
 	"quit":                "Ends the connection",

@@ -16,10 +16,8 @@ var parts = map[string]string{
 	"publish": "publish/subscribe", "spublish": "publish/subscribe", "pubsub": "publish/subscribe",
 	"acl":     "ACL users",
 	"cluster": "cluster mode", "asking": "cluster mode",
-	"monitor":      "MONITOR",
 	"client|pause": "CLIENT PAUSE", "client|unpause": "CLIENT PAUSE",
 	"client|tracking": "client-side caching", "client|caching": "client-side caching",
-	"client|getredir": "client-side caching", "client|trackinginfo": "client-side caching",
 }
 
 func notBuilt(command string) string {
