@@ -5,7 +5,7 @@ import "bytes"
 // What a Pattern takes is bounded: one of more elements, or of more different sets, is
 // matched as it stands. Only strings of as many bytes need to be, others are too short.
 const (
-	maxElements = 64 << 10
+	maxElements = 1 << 20
 	maxSets     = 4096
 )
 
@@ -46,58 +46,93 @@ func CompilePattern(source []byte, fold bool) *Pattern {
 	if p.plain = p.least <= maxElements; !p.plain {
 		return p
 	}
-	var known map[byteSet]uint16
-	cur, stars := piece{}, 0
+	b := patternBuilder{p: p, text: make([]byte, 0, p.least)}
+	stars := 0
 	for rest := source; len(rest) > 0; {
-		switch rest[0] {
+		c, kind, n := rest[0], uint16(kindByte), 1
+		switch c {
 		case '*':
 			rest = skipStars(rest)
 			if len(rest) > 0 {
 				stars++
 			}
-			if stars > maxStars {
-				p.never = true
+			if p.never = stars > maxStars; p.never {
 				return p
 			}
-			p.pieces = append(p.pieces, cur)
-			cur = piece{}
+			b.endPiece()
 			continue
 		case '?':
-			cur.add(0, kindAny)
-			rest = rest[1:]
-			continue
+			kind = kindAny
 		case '[':
-			set, n := readSet(rest[1:], fold)
-			rest = rest[1+n:]
-			kind, ok := known[set]
-			if !ok {
-				if len(p.sets) == maxSets {
-					p.plain, p.pieces, p.sets = false, nil, nil
-					return p
-				}
-				if known == nil {
-					known = make(map[byteSet]uint16)
-				}
-				kind = uint16(kindSet + len(p.sets))
-				known[set] = kind
-				p.sets = append(p.sets, set)
+			set, length := readSet(rest[1:], fold)
+			kind, n = b.kindOf(set), 1+length
+			if !p.plain {
+				return p
 			}
-			cur.add(0, kind)
-			continue
 		case '\\':
 			if len(rest) >= 2 {
-				rest = rest[1:]
+				c, n = rest[1], 2
 			}
 		}
-		c := rest[0]
 		if fold {
 			c = lower(c)
 		}
-		cur.add(c, kindByte)
-		rest = rest[1:]
+		b.add(c, kind)
+		rest = rest[n:]
 	}
-	p.pieces = append(p.pieces, cur)
+	b.endPiece()
 	return p
+}
+
+// patternBuilder collects the elements of all pieces in two allocations.
+type patternBuilder struct {
+	p     *Pattern
+	text  []byte
+	kinds []uint16 // of all elements; nil: so far all are bytes
+	start int      // of the present piece
+	mixed bool     // it has elements that are no bytes
+	known map[byteSet]uint16
+}
+
+func (b *patternBuilder) add(c byte, kind uint16) {
+	if kind != kindByte {
+		if b.kinds == nil {
+			b.kinds = make([]uint16, b.p.least)
+		}
+		b.kinds[len(b.text)] = kind
+		b.mixed = true
+	}
+	b.text = append(b.text, c)
+}
+
+func (b *patternBuilder) endPiece() {
+	end := len(b.text)
+	e := piece{text: b.text[b.start:end:end]}
+	if b.mixed {
+		e.kinds = b.kinds[b.start:end:end]
+	}
+	b.p.pieces = append(b.p.pieces, e)
+	b.start, b.mixed = end, false
+}
+
+// kindOf is the kind of a set. With one too many the pattern is no longer compiled.
+func (b *patternBuilder) kindOf(set byteSet) uint16 {
+	p := b.p
+	kind, ok := b.known[set]
+	if ok {
+		return kind
+	}
+	if len(p.sets) == maxSets {
+		p.plain, p.pieces, p.sets = false, nil, nil
+		return kindByte
+	}
+	if b.known == nil {
+		b.known = make(map[byteSet]uint16)
+	}
+	kind = uint16(kindSet + len(p.sets))
+	b.known[set] = kind
+	p.sets = append(p.sets, set)
+	return kind
 }
 
 // elements is how many bytes a string needs at least.
@@ -125,16 +160,6 @@ func elements(source []byte) int {
 func setLen(p []byte) int {
 	_, n := readSet(p, false)
 	return n
-}
-
-func (p *piece) add(c byte, kind uint16) {
-	if kind != kindByte && p.kinds == nil {
-		p.kinds = make([]uint16, len(p.text), len(p.text)+1)
-	}
-	p.text = append(p.text, c)
-	if p.kinds != nil {
-		p.kinds = append(p.kinds, kind)
-	}
 }
 
 // Match reports whether s matches the pattern.
