@@ -70,10 +70,9 @@ type conn struct {
 	// blocked is set while the client waits for a key, under the engine's lock; waited
 	// until its goroutine has seen to the end of that.
 	blocked, waited *blockedClient
-	blockedMemory   int64  // what waiting takes
-	monitors        bool   // MONITOR was sent
-	monitored       []byte // its lines about what it has run itself
-	postponed       bool   // the command that is next waits for the end of CLIENT PAUSE
+	blockedMemory   int64 // what waiting takes
+	monitors        bool  // MONITOR was sent
+	postponed       bool  // the command that is next waits for the end of CLIENT PAUSE
 
 	session
 }

@@ -62,6 +62,7 @@ func (c *conn) run(args [][]byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
+	e.tellMonitors(seq)
 	if e.pause.changed { // from now on: a transaction that paused went on to its end
 		e.pause.changed = false
 		e.ctx.Mode = e.mode()
@@ -74,7 +75,6 @@ func (c *conn) run(args [][]byte) error {
 	if c.w.Over {
 		return errOutputLimit
 	}
-	c.tellMonitored()
 	if c.waited == nil { // otherwise the reply is still to come
 		c.silence(before)
 		c.mark(seq)

@@ -39,7 +39,8 @@ type engine struct {
 	clock              time.Duration   // since stats.started, when it was last read
 	untimed            []*commandStats // of commands that have run since
 	monitors           map[*conn]struct{}
-	inExec             bool // the commands of a transaction run
+	monitorLines       []monitorLine // of the unit under way
+	inExec             bool          // the commands of a transaction run
 	latencyTracking    bool
 	latencyPercentiles percentiles
 	latency            latencyMonitor
@@ -120,6 +121,7 @@ func (e *engine) begin() {
 	e.slots = e.slots[:0]
 	e.everything = false
 	e.wait = 0
+	e.monitorLines = e.monitorLines[:0]
 }
 
 // invokeAlone runs the command that a unit consists of for c, whose reply goes to out. If

@@ -8,9 +8,16 @@ import (
 	"github.com/redoubtdb/redoubt/node/command"
 )
 
-// MONITOR: connections that are sent every command as it is executed. Like the slow log
-// it tells what was run, before it is known whether it will be committed. What a replica
+// MONITOR: connections that are sent every command that is executed. A line waits for
+// the same commit as the command's reply (DESIGN invariant 1), and a term that ends
+// before cuts the connection as it cuts those that wait for a reply. What a replica
 // applies from the log is no command of a client and not shown.
+
+// monitorLine is what those who monitor are told of one command; by is who ran it.
+type monitorLine struct {
+	by   *conn
+	line []byte
+}
 
 func monitorRows() []*command.Command {
 	return []*command.Command{{
@@ -36,38 +43,42 @@ func monitorCommand(x *command.Ctx) {
 	}
 }
 
-// feedMonitors tells those who monitor of a command that c has run. What c itself is to
-// be told waits for the end of the unit: it must not come inside of its reply.
+// feedMonitors keeps what those who monitor are to be told of a command that c has run,
+// until the unit's place in the log is known.
 func (e *engine) feedMonitors(c *conn, cmd *command.Command, args [][]byte) {
 	if cmd.Flags&command.Admin != 0 || e.role == RoleLoading {
 		return
 	}
-	line := monitorLine(time.Now(), c.db, c.nc.RemoteAddr().String(), args, secrets(cmd, args))
-	for m := range e.monitors {
-		switch {
-		case m == c:
-			c.monitored = append(c.monitored, line...)
-		case m.reply == replyOn:
-			m.out.push(line)
-		}
-	}
+	line := formatMonitorLine(time.Now(), c.db, c.nc.RemoteAddr().String(), args, secrets(cmd, args))
+	e.monitorLines = append(e.monitorLines, monitorLine{c, line})
 }
 
-// tellMonitored sends c what feedMonitors has kept for it.
-func (c *conn) tellMonitored() {
-	if len(c.monitored) == 0 {
+// tellMonitors sends what feedMonitors has kept of a unit whose replies wait for seq. What
+// a connection is told of itself comes behind its reply, not inside of it.
+func (e *engine) tellMonitors(seq uint64) {
+	if len(e.monitorLines) == 0 {
 		return
 	}
-	if c.waited == nil {
-		c.w.Raw(c.monitored)
-	} else if c.reply == replyOn { // its own reply is still to come
-		c.out.push(c.monitored)
+	gen := uint64(0)
+	if e.primary != nil {
+		gen = e.primary.gen
 	}
-	c.monitored = nil
+	for _, l := range e.monitorLines {
+		for m := range e.monitors {
+			switch {
+			case m == l.by && m.waited == nil:
+				m.w.Raw(l.line)
+			case m.reply == replyOn:
+				m.out.push(l.line, seq, e.gate, gen)
+			}
+		}
+	}
+	clear(e.monitorLines)
+	e.monitorLines = e.monitorLines[:0]
 }
 
-// monitorLine is a command as MONITOR shows it.
-func monitorLine(now time.Time, db int, addr string, args [][]byte, secret func(int) bool) []byte {
+// formatMonitorLine is a command as MONITOR shows it.
+func formatMonitorLine(now time.Time, db int, addr string, args [][]byte, secret func(int) bool) []byte {
 	line := fmt.Appendf(nil, "+%d.%06d [%d %s]", now.Unix(), now.Nanosecond()/1000, db, addr)
 	for i, a := range args {
 		line = append(line, ' ')
@@ -103,7 +114,7 @@ func appendQuoted(dst, b []byte) []byte {
 // endMonitor takes MONITOR back. The engine's lock is held.
 func (c *conn) endMonitor() {
 	delete(c.srv.engine.monitors, c)
-	c.monitors, c.monitored = false, nil
+	c.monitors = false
 }
 
 // forgetMonitor is endMonitor for a connection that is over.

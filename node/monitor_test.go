@@ -94,3 +94,24 @@ func TestMonitorThatDoesNotRead(t *testing.T) {
 		return nil
 	})
 }
+
+// TestMonitorWaitsForTheCommit: a line tells of nothing that could still be lost, also
+// when it is about a read of what is not committed.
+func TestMonitorWaitsForTheCommit(t *testing.T) {
+	n, kv := heldNode(t, nil)
+	monitor, c, other := talk(t, n), talk(t, n), talk(t, n)
+	if got := monitor.ask("MONITOR"); got != "+OK" {
+		t.Fatal(got)
+	}
+	kv.close()
+	c.send("SET k 1")
+	monitor.waits(n, 1)
+	other.send("GET k")
+	monitor.waits(n, 2)
+	kv.release()
+	for _, want := range []string{`"SET" "k" "1"`, `"GET" "k"`} {
+		if got := monitor.line(); !strings.HasSuffix(got, want) {
+			t.Errorf("told %s, want %s", got, want)
+		}
+	}
+}

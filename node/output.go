@@ -238,19 +238,25 @@ func (o *output) sendable() int {
 	return n
 }
 
-// push sends b, which nobody asked for and which waits for nothing, behind what is held.
-// It does not wait for the client. b must not be changed any more.
-func (o *output) push(b []byte) {
+// push sends b, which nobody asked for, behind what is held and once seq is committed,
+// which was executed in generation gen. It does not wait for the client. b must not be
+// changed any more.
+func (o *output) push(b []byte, seq uint64, g *gate, gen uint64) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.err != nil {
+		o.mu.Unlock()
 		return
 	}
-	o.held = append(o.held, heldReply{0, b})
+	o.held = append(o.held, heldReply{seq, b})
 	o.hold(len(b), 1)
 	o.startHeld()
 	o.judge(0)
 	o.changed.Broadcast()
+	waits := seq > o.released
+	o.mu.Unlock()
+	if waits { // without the lock: the gate takes its own lock first
+		g.hold(gen, seq, o)
+	}
 }
 
 // startHeld starts the second goroutine, if it does not run.
