@@ -76,8 +76,8 @@ func (f footprintOf) less(g footprintOf) footprintOf {
 // runMemory stores keys of every kind in fresh servers and prints what a key takes.
 func (b *bencher) runMemory(ctx context.Context, h *testenv.Program, c config, out io.Writer) error {
 	fmt.Fprintf(out, "\n## Memory\n\nBytes a key, of %d keys (of the large ones a thousandth, of streams a tenth), less what the empty server has.\n"+
-		"used: redis-server's used_memory; Redoubt's Go heap after a collection, and what it accounts for as data.\n\n", b.keys)
-	fmt.Fprintln(out, "| a key | redis used | redis RSS | redoubt heap | redoubt data | redoubt RSS | heap of used | RSS of RSS |")
+		"used: redis-server's used_memory; Redoubt's records and its Go heap after a collection, and what it accounts for as data.\n\n", b.keys)
+	fmt.Fprintln(out, "| a key | redis used | redis RSS | redoubt used | redoubt data | redoubt RSS | used of used | RSS of RSS |")
 	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|--:|")
 	for _, k := range memoryKinds() {
 		var of [2]footprintOf

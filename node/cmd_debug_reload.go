@@ -53,6 +53,7 @@ func debugReplace(x *command.Ctx, read func(*engine) (*keyspace.Keyspace, error)
 	}
 	ks, err := read(e)
 	if err == nil && ks.Digest() != x.KS.Digest() {
+		ks.Close()
 		err = errOtherData
 	}
 	if err != nil {

@@ -155,8 +155,14 @@ func infoMemory(w *infoWriter, c *conn) {
 	w.field("allocator_active", r.active)
 	w.field("allocator_resident", r.resident)
 	field("total_system_memory", uint64(r.system))
-	w.field("mem_fragmentation_ratio", fmt.Sprintf("%.2f", ratio(r.rss, r.heap)))
-	w.field("mem_fragmentation_bytes", int64(r.rss)-int64(r.heap))
+	over := func(name string, of, than uint64) {
+		w.field(name+"_ratio", fmt.Sprintf("%.2f", ratio(of, than)))
+		w.field(name+"_bytes", int64(of)-int64(than))
+	}
+	over("allocator_frag", r.active, r.heap)
+	over("allocator_rss", r.resident, r.active)
+	over("rss_overhead", r.rss, r.resident)
+	over("mem_fragmentation", r.rss, r.heap)
 	w.field("mem_clients_normal", r.clients)
 	w.field("maxmemory", c.srv.cfg.maxMemory.Load())
 	w.field("maxmemory_human", human(uint64(c.srv.cfg.maxMemory.Load())))

@@ -23,6 +23,7 @@ type engine struct {
 	mu       sync.Mutex
 	turns    turns // mu, as connections take it
 	ks       *keyspace.Keyspace
+	retired  []*keyspace.Keyspace // to be closed, see release.go
 	role     Role
 	applied  wal.Position // the last entry that was applied, or executed before it
 	replayer *command.Replayer
@@ -71,6 +72,7 @@ func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {
 
 // adopt replaces the data with ks, the state after position p.
 func (e *engine) adopt(ks *keyspace.Keyspace, p wal.Position) {
+	e.retire(ks)
 	e.ks = ks
 	e.applied = p
 	e.replayer = command.NewReplayer(e.table, ks, e)
@@ -115,8 +117,10 @@ func (e *engine) hold(now time.Time) {
 	e.clock = now.Sub(e.stats.started)
 }
 
-// begin starts an atomic unit: one command, or a transaction.
+// begin starts an atomic unit: one command, or a transaction. The one before is over, and
+// all that it answered and logged was copied.
 func (e *engine) begin() {
+	e.ks.Reclaim()
 	e.unit.Reset()
 	e.slots = e.slots[:0]
 	e.everything = false

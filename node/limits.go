@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -55,7 +54,7 @@ func availableMemory() int64 {
 			most = min(most, n)
 		}
 	}
-	return min(most, debug.SetMemoryLimit(-1))
+	return min(most, softLimit())
 }
 
 // memTotal reads "MemTotal:       24034232 kB" in /proc/meminfo; 0 if it is not

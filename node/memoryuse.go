@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"os"
 	runtimemetrics "runtime/metrics"
+
+	"github.com/redoubtdb/redoubt/internal/arena"
 )
 
 // memoryUse is what the process holds. Garbage counts until it is collected.
 type memoryUse struct {
-	heap     uint64 // objects on the heap
-	active   uint64 // and the room between them, in spans that hold some
-	resident uint64 // and free spans that were not given back to the system
+	heap     uint64 // objects on the heap, and short strings in arenas
+	active   uint64 // and the room between them, in spans and runs that hold some
+	resident uint64 // and free spans and runs that were not given back to the system
 	rss      uint64 // what the kernel says of the whole process
 }
 
@@ -22,16 +24,19 @@ const (
 	heapFree    = "/memory/classes/heap/free:bytes"
 )
 
-func readMemory() memoryUse {
+func readMemory(a arena.Stats) memoryUse {
 	s := []runtimemetrics.Sample{{Name: heapObjects}, {Name: heapUnused}, {Name: heapFree}}
 	runtimemetrics.Read(s)
 	u := memoryUse{heap: s[0].Value.Uint64(), rss: residentBytes()}
 	u.active = u.heap + s[1].Value.Uint64()
 	u.resident = u.active + s[2].Value.Uint64()
+	u.heap += uint64(a.Allocated)
+	u.active += uint64(a.Active)
+	u.resident += uint64(a.Resident)
 	return u
 }
 
-// heapBytes is memoryUse.heap alone.
+// heapBytes is memoryUse.heap alone, without arenas.
 func heapBytes() uint64 {
 	s := []runtimemetrics.Sample{{Name: heapObjects}}
 	runtimemetrics.Read(s)
@@ -83,7 +88,7 @@ type dbOverhead struct {
 
 func (s *server) memoryReport() memoryReport {
 	e := s.engine
-	r := memoryReport{memoryUse: readMemory(), startup: s.node.heapAtStart, clients: s.memory.total.Load(), system: s.cfg.memory, conns: s.clients()}
+	r := memoryReport{memoryUse: readMemory(e.ks.ArenaStats()), startup: s.node.heapAtStart, clients: s.memory.total.Load(), system: s.cfg.memory, conns: s.clients()}
 	r.peak = s.node.sawHeap(r.heap)
 	r.dataset = e.ks.MemoryUsed()
 	for i := range e.ks.NumDBs() {

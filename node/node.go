@@ -119,6 +119,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.watchHandover(gctx) })
 	g.Go(func() error { return n.watchSnapshots(gctx) })
 	g.Go(func() error { return n.watchUse(gctx) })
+	g.Go(func() error { return n.engine.releaseLoop(gctx) })
 	g.Go(func() error { return n.runRoles(gctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -44,7 +44,7 @@ func (n *Node) watchUse(ctx context.Context) error {
 	defer tick.Stop()
 	last := time.Now()
 	for {
-		n.sawHeap(heapBytes())
+		n.sawHeap(heapBytes() + uint64(n.engine.arenaStats().Allocated))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -182,6 +182,7 @@ func (r *Repo) replayTo(ctx context.Context, src Source, upTo uint64, p *meter) 
 			if err == nil {
 				return st, nil
 			}
+			st.close()
 			err = fmt.Errorf("from %s: %w", st.from, errors.Join(append([]error{err}, refused...)...))
 		}
 		if try == createTries || !cleanedUp(err) {

@@ -148,6 +148,7 @@ func dropExpired(ks *keyspace.Keyspace, now int64) (dropped int) {
 		for _, key := range due {
 			db.Delete(key)
 		}
+		ks.Reclaim()
 		dropped += len(due)
 	}
 	return dropped

@@ -73,6 +73,7 @@ func (r *Repo) load(ctx context.Context, shard int, o LoadOptions) (*Loaded, err
 		return nil, fmt.Errorf("load shard %d: %w", shard, err)
 	}
 	if err := r.loadLog(ctx, r.shardLog(shard, o.Head), st, state, p); err != nil {
+		st.close()
 		return nil, fmt.Errorf("load shard %d from %s: %w", shard, st.from, errors.Join(append([]error{err}, refused...)...))
 	}
 	p.end()

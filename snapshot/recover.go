@@ -95,6 +95,7 @@ func (r *Repo) recover(ctx context.Context, shard int, o RecoverOptions) (*Recov
 	if err != nil {
 		return nil, err
 	}
+	defer st.close()
 	for _, err := range refused {
 		rec.Refused = append(rec.Refused, err.Error())
 	}

@@ -104,6 +104,7 @@ func (r *Repo) restore(ctx context.Context, c candidate, cfg keyspace.Config, p 
 	st := newReplay(cfg)
 	st.from = "snapshot " + c.manifest.Name
 	if err := loadFile(body, c.shard, st.ks); err != nil {
+		st.close()
 		switch {
 		case errors.Is(err, rdb.ErrNewerVersion), errors.Is(err, ErrNewerFormat):
 			return nil, newer("%s: %v", what, err)

@@ -62,9 +62,11 @@ func (r *Repo) Verify(ctx context.Context, name string, o VerifyOptions) ([]Veri
 }
 
 func (r *Repo) verifyShard(ctx context.Context, c candidate, p *meter) (Verified, error) {
-	if _, err := r.restore(ctx, c, r.o.Keyspace, p); err != nil {
+	st, err := r.restore(ctx, c, r.o.Keyspace, p)
+	if err != nil {
 		return Verified{}, err
 	}
+	st.close()
 	return Verified{Shard: c.shard.Shard, Keys: c.shard.Keys, Digest: c.shard.Digest, Position: c.shard.Position}, nil
 }
 
@@ -79,6 +81,7 @@ func (r *Repo) verifyReplay(ctx context.Context, c candidate, v *Verified, head 
 	if err != nil {
 		return err
 	}
+	defer st.close()
 	v.ReplayedFrom, v.ReplayedEntries = st.from, v.Position.Seq-st.pos.Seq
 	p.phase(Progress{Phase: PhaseReplay, Shard: v.Shard, TotalEntries: v.ReplayedEntries})
 	st.applied = func(*wal.Entry) { p.entry() }

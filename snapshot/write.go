@@ -45,7 +45,7 @@ func (w watched) Read(b []byte) (int, error) {
 }
 
 // writeFile writes the data of st to a file and describes it. The keyspace is
-// let go of: the file is loaded back next, and one of the two is enough to hold.
+// closed: the file is loaded back next, and one of the two is enough to hold.
 func (r *Repo) writeFile(ctx context.Context, st *replay, path string, shard int, slots string, created time.Time, p *meter) (Shard, error) {
 	s := Shard{Shard: shard, Slots: slots, Position: Position(st.pos), EntryTime: entryTime(st.entryTime)}
 	s.count(st.ks)
@@ -63,7 +63,7 @@ func (r *Repo) writeFile(ctx context.Context, st *replay, path string, shard int
 	})
 	err = errors.Join(err, f.Close())
 	s.RDB.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	st.ks, st.apply = nil, nil
+	st.close()
 	return s, err
 }
 
@@ -75,7 +75,9 @@ func (r *Repo) checkFile(ctx context.Context, path string, s *Shard, p *meter) e
 		return err
 	}
 	defer f.Close() // only read from
-	err = loadFile(watched{ctx: ctx, r: f, p: p}, s, keyspace.New(r.o.Keyspace))
+	ks := keyspace.New(r.o.Keyspace)
+	defer ks.Close()
+	err = loadFile(watched{ctx: ctx, r: f, p: p}, s, ks)
 	if err != nil && isDamage(err) {
 		return fmt.Errorf("%w: shard %d: %w", ErrNotRestorable, s.Shard, err)
 	}

@@ -33,7 +33,8 @@ func NewReplayer(t *Table, ks *keyspace.Keyspace, l Listener) *Replayer {
 	return r
 }
 
-// Apply applies the effects of a unit in order. Error: ErrBadEffect; what came
+// Apply applies the effects of a unit in order; then nothing may be held any more of what
+// they deleted (keyspace.Keyspace.Reclaim). Error: ErrBadEffect; what came
 // before the bad effect stays applied, the keyspace is of no use any more.
 func (r *Replayer) Apply(effects []wal.Effect) error {
 	c := &r.ctx
@@ -56,6 +57,7 @@ func (r *Replayer) Apply(effects []wal.Effect) error {
 			return badEffect(e, string(r.out.B[1:len(r.out.B)-2]))
 		}
 	}
+	c.KS.Reclaim()
 	return nil
 }
 

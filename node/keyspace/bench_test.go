@@ -22,8 +22,8 @@ func heap() (bytes, objects uint64) {
 	return m.HeapAlloc, m.HeapObjects
 }
 
-// benchBytesPerKey reports what n keys take on the heap, and what MemoryUsed
-// believes.
+// benchBytesPerKey reports what n keys take in arenas and on the heap, and what
+// MemoryUsed believes.
 func benchBytesPerKey(b *testing.B, n int, set func(db *DB, key []byte, i int)) {
 	for range b.N {
 		bytes0, objects0 := heap()
@@ -33,7 +33,7 @@ func benchBytesPerKey(b *testing.B, n int, set func(db *DB, key []byte, i int)) 
 			set(ks.DB(0), key16(buf, i), i)
 		}
 		bytes1, objects1 := heap()
-		b.ReportMetric(float64(bytes1-bytes0)/float64(n), "bytes/key")
+		b.ReportMetric(float64(int64(bytes1-bytes0)+ks.ArenaStats().Resident)/float64(n), "bytes/key")
 		b.ReportMetric(float64(ks.MemoryUsed())/float64(n), "accounted/key")
 		b.ReportMetric(float64(objects1-objects0)/float64(n), "objects/key")
 		runtime.KeepAlive(ks)
@@ -176,6 +176,31 @@ func BenchmarkSetNew(b *testing.B) {
 	for i := range b.N {
 		db.SetString(key16(buf, i), val)
 	}
+}
+
+// BenchmarkSetResize gives a key a value of another size each time, so that its record is
+// replaced.
+func BenchmarkSetResize(b *testing.B) {
+	const n = 1_000_000
+	db := filled(n)
+	rng := rand.New(rand.NewPCG(1, 2))
+	buf := make([]byte, 0, 16)
+	val := make([]byte, 200)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		db.SetString(key16(buf, rng.IntN(n)), val[:rng.IntN(len(val))])
+		db.ks.Reclaim()
+	}
+}
+
+// BenchmarkGC5MKeys is how long a collection takes beside five million keys.
+func BenchmarkGC5MKeys(b *testing.B) {
+	db := filled(5_000_000)
+	for b.Loop() {
+		runtime.GC()
+	}
+	runtime.KeepAlive(db)
 }
 
 func BenchmarkDigest1MKeys(b *testing.B) {

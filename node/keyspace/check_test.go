@@ -3,6 +3,8 @@ package keyspace
 import (
 	"math/bits"
 	"unsafe"
+
+	"github.com/redoubtdb/redoubt/internal/arena"
 )
 
 // failer is the part of testing.T and rapid.T that the checks below need.
@@ -71,6 +73,8 @@ func checkBucket(t failer, tb *table, i uint64, b *bucket) {
 // checkKeyspace verifies tables, the index of expiries and all accounts from scratch.
 func checkKeyspace(t failer, ks *Keyspace) {
 	t.Helper()
+	ks.Reclaim()
+	inArenas := int64(0)
 	for _, db := range ks.dbs {
 		checkTable(t, &db.keys)
 		checkTable(t, &db.expires)
@@ -90,6 +94,14 @@ func checkKeyspace(t failer, ks *Keyspace) {
 				checkSetForm(t, h.object().(*Set))
 			}
 			mem += weigh(h)
+			if !h.boxed() {
+				if fits := h.inlineLen() <= arena.MaxSize; h.inArena() != fits {
+					t.Fatalf("db %d: record of %d bytes: in the arena: %v", db.id, h.inlineLen(), h.inArena())
+				}
+				if h.inArena() {
+					inArenas += int64(h.memory())
+				}
+			}
 			return true
 		})
 		if expiring != db.expires.count {
@@ -99,11 +111,17 @@ func checkKeyspace(t failer, ks *Keyspace) {
 			t.Fatalf("db %d: account says %d bytes, records are %d", db.id, db.mem, mem)
 		}
 	}
+	if s := ks.ArenaStats(); s.Allocated != inArenas || s.Active < s.Allocated || s.Resident < s.Active || s.Mapped < s.Resident {
+		t.Fatalf("records in arenas are %d bytes, arenas say %+v", inArenas, s)
+	}
 }
 
 // weigh is the size of a record counted anew.
 func weigh(h *header) int64 {
 	if !h.boxed() {
+		if h.inArena() {
+			return int64(arena.Size(h.inlineLen()))
+		}
 		return int64(allocSize(h.inlineLen()))
 	}
 	if h.typ() == TypeString {

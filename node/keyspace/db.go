@@ -3,20 +3,27 @@ package keyspace
 import (
 	"bytes"
 	"math/rand/v2"
+	"runtime"
+
+	"github.com/redoubtdb/redoubt/internal/arena"
 )
 
 // store is the content of a database, apart from its number so that SWAPDB and
 // FLUSHDB are an exchange of pointers.
 type store struct {
 	account
-	keys table
+	// arena holds the inline records; nil: they are in Go's heap.
+	arena *arena.Arena
+	keys  table
 	// expires holds the very records of keys that have an expiry.
 	expires      table
 	expireCursor uint64
 	avgTTL       int64
 }
 
-func (ks *Keyspace) newStore() *store { return &store{account: account{cfg: &ks.cfg}} }
+func (ks *Keyspace) newStore(a *arena.Arena) *store {
+	return &store{account: account{cfg: &ks.cfg}, arena: a}
+}
 
 // DB is one numbered database.
 type DB struct {
@@ -69,7 +76,14 @@ func (db *DB) DeleteIfEmpty(key []byte) bool {
 }
 
 // Flush empties the database in constant time.
-func (db *DB) Flush() { db.store = db.ks.newStore() }
+func (db *DB) Flush() {
+	var next *arena.Arena
+	if db.arena != nil {
+		db.arena.Drop()
+		next = db.ks.pool.NewArena()
+	}
+	db.store = db.ks.newStore(next)
+}
 
 // SetObject stores obj under key in the place of any value and removes the
 // expiry. The database owns obj from now on; obj must not be in a database.
@@ -130,7 +144,7 @@ func (db *DB) Rename(src, dst []byte) bool {
 	if h.boxed() {
 		h.box().setKey(dst)
 	} else {
-		h = newString(&db.ks.detached, h.flags, dst, h.str(), h.expireAt())
+		h = db.newString(h.flags, dst, h.str(), h.expireAt())
 	}
 	db.put(hashOf(dst), h)
 	return true
@@ -145,7 +159,7 @@ func (db *DB) CopyTo(to *DB, src, dst []byte) bool {
 	}
 	h := *slot
 	if h.typ() == TypeString {
-		to.put(hashOf(dst), newString(&to.ks.detached, h.flags, dst, h.str(), h.expireAt()))
+		to.put(hashOf(dst), to.newString(h.flags, dst, h.str(), h.expireAt()))
 		return true
 	}
 	c := h.object().clone(&to.ks.detached).base()
@@ -165,6 +179,9 @@ func (db *DB) Move(to *DB, key []byte) bool {
 	}
 	h := *slot
 	db.take(hash, h)
+	if !h.boxed() { // it is in the memory of db
+		h = to.newString(h.flags, key, h.str(), h.expireAt())
+	}
 	to.put(hash, h)
 	return true
 }
@@ -172,6 +189,7 @@ func (db *DB) Move(to *DB, key []byte) bool {
 // Each calls fn with every key, in no order, until it returns false.
 func (db *DB) Each(fn func(key []byte, ref Ref) bool) {
 	db.keys.each(func(h *header) bool { return fn(h.keyBytes(), Ref{h}) })
+	runtime.KeepAlive(db)
 }
 
 // Scan visits about count keys from cursor on and returns the next cursor, zero
@@ -179,7 +197,9 @@ func (db *DB) Each(fn func(key []byte, ref Ref) bool) {
 // there from its first to its last call at least once, however the database changes
 // between calls. Any cursor is valid.
 func (db *DB) Scan(cursor uint64, count int, fn func(key []byte, ref Ref)) (next uint64) {
-	return db.keys.scan(cursor, count, func(h *header) { fn(h.keyBytes(), Ref{h}) })
+	next = db.keys.scan(cursor, count, func(h *header) { fn(h.keyBytes(), Ref{h}) })
+	runtime.KeepAlive(db)
+	return next
 }
 
 // RandomKey picks a key, each with the same probability; false when there is none.
@@ -215,7 +235,8 @@ func (db *DB) putAt(hash uint64, slot **header, h *header) {
 	}
 }
 
-// take removes a record from the database. An object of it lives on, owned by nobody.
+// take removes a record from the database. An object of it lives on, owned by nobody; an
+// inline record can be read until the next Reclaim.
 func (db *DB) take(hash uint64, h *header) {
 	db.forget(hash, h)
 	db.keys.remove(hash, h)
@@ -230,11 +251,12 @@ func (db *DB) forget(hash uint64, h *header) {
 		h.box().moveTo(&db.ks.detached)
 	} else {
 		db.mem -= int64(h.memory())
+		h.free(db.arena)
 	}
 }
 
-// swapRecord puts h in the place of old in the tables, same key, same expiry or
-// none of both, and settles the account.
+// swapRecord puts h in the place of the inline record in slot in the tables, same key,
+// same expiry or none of both, and settles the account.
 func (db *DB) swapRecord(hash uint64, slot **header, h *header) {
 	old := *slot
 	*slot = h
@@ -242,6 +264,7 @@ func (db *DB) swapRecord(hash uint64, slot **header, h *header) {
 		db.expires.replace(hash, old, h)
 	}
 	db.mem -= int64(old.memory())
+	old.free(db.arena)
 	if h.boxed() {
 		h.box().moveTo(&db.account)
 	} else {

@@ -10,17 +10,44 @@
 // # What callers may keep
 //
 // Values returned by Ref.Str, Hash.Get, ZSet.At and the iterators alias memory of this
-// package and are valid until the next mutation. Keys, hash fields and members of
-// large sets are never overwritten in place: a key handed to a callback
-// stays readable for as long as the caller holds it, also after the key was
-// deleted. None of them may be written to. Arguments are copied and may be
-// reused at once; a value argument must not alias the value it replaces.
-// Callbacks of iterators must not change what they iterate.
+// package and are valid until the next mutation. Hash fields and members of large
+// sets are never overwritten in place: they stay readable for as long as the caller holds
+// them. So do keys, also of what was deleted, until the next Reclaim. None of them may
+// be written to. Arguments are copied and may be reused at once; a value argument
+// must not alias the value it replaces. Callbacks of iterators must not change what
+// they iterate.
+//
+// # Reclaim
+//
+// Short records are in memory that the garbage collector does not look after (package
+// arena). One that is deleted or replaced stays as it is until the engine calls
+// Keyspace.Reclaim, which may hand its place to the next record. The engine calls it
+// where nobody can hold a reference to what was deleted before:
+//
+//   - the engine of a node when a unit begins, which is one command, a whole MULTI/EXEC,
+//     the command of a client that had waited, or a round of expiry. All runs under one
+//     lock, and what the unit before has to tell was copied by then: replies by
+//     resp.Writer, which appends every byte to its own buffer, effects by wal.Unit.Add,
+//     keys that somebody waits for or watches and arguments in the slow log as
+//     Go strings. Inside a unit nothing is reclaimed;
+//   - command.Replayer at the end of each unit of the log, on replicas and wherever else a
+//     log is read: its effects alias the entry, its replies are thrown away;
+//   - a node's release loop, with the lock, so that no unit is half done.
+//
+// Whoever writes a command need not care as long as he keeps nothing beyond it. Who
+// never calls Reclaim is safe, but what he deletes takes memory until the Keyspace is
+// closed or unreachable.
+//
+// A slice of a record does not keep the Keyspace alive: who reads one after his last use
+// of the Keyspace, its databases, objects and iterators ends with runtime.KeepAlive.
+// DB.Each and DB.Scan keep it alive as long as they run.
+//
+// Under the race detector Reclaim overwrites what it frees, so that the tests that run
+// with it fail on a reference that was kept.
 //
 // # Records
 //
-// A key with a value of at most 4096 bytes is one allocation without pointers,
-// which the garbage collector never looks into:
+// A key with a value of at most 4096 bytes is one allocation without pointers:
 //
 //	flags        1 byte    boxed, expire, raw, text
 //	key length   uvarint
@@ -31,7 +58,12 @@
 //
 // The key comes first at an offset that never changes, so a value can be
 // rewritten, grown or given an expiry in place whenever the new size rounds to
-// the same allocation class. Longer strings and all other types are boxes: Go
+// the same allocation class. It is in the arena of its database, so that millions of
+// them are nothing to the garbage collector; a database that is emptied drops its
+// arena. With a key so long that the arena has no class for it it is in Go's heap. So
+// are fields and members of large aggregates, which have the same layout: a large
+// aggregate is deleted in constant time, and with an arena somebody would have to visit
+// all of them. Longer strings and all other types are boxes: Go
 // structs that begin with the same flags byte (box), followed by key, expiry and
 // type. A table slot points to either; the flags byte tells which. All pointer casts
 // are in record.go, where their rules are, but for two in table.go.

@@ -173,7 +173,7 @@ func (f *fields) set(field, value []byte) (added bool) {
 	hash := hashOf(field)
 	slot := f.find(hash, field)
 	if slot == nil {
-		r := newString(&f.account, 0, field, value, NoExpire)
+		r := newString(nil, &f.account, 0, field, value, NoExpire)
 		f.mem += inlineWeight(r)
 		f.insert(hash, r)
 		return true
@@ -183,7 +183,7 @@ func (f *fields) set(field, value []byte) (added bool) {
 		copy(old.setTail(0, old.keyEnd(), len(value), NoExpire), value)
 		return false
 	}
-	*slot = newString(&f.account, 0, field, value, NoExpire)
+	*slot = newString(nil, &f.account, 0, field, value, NoExpire)
 	f.mem += inlineWeight(*slot)
 	f.drop(old)
 	return false

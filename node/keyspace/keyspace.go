@@ -1,6 +1,11 @@
 package keyspace
 
-import "errors"
+import (
+	"errors"
+	"runtime"
+
+	"github.com/redoubtdb/redoubt/internal/arena"
+)
 
 // ErrWrongType says that a key holds a value of another type than asked for.
 var ErrWrongType = errors.New("keyspace: wrong type")
@@ -92,6 +97,8 @@ type Keyspace struct {
 	dbs []*DB
 	// detached accounts for objects that are in no database.
 	detached account
+	// pool is the memory of the databases' arenas. It does not refer to the Keyspace.
+	pool *arena.Pool
 }
 
 // New returns an empty Keyspace. Zero fields of cfg take their defaults.
@@ -132,11 +139,12 @@ func New(cfg Config) *Keyspace {
 	if cfg.StreamNodeMaxEntries == 0 {
 		cfg.StreamNodeMaxEntries = DefaultStreamNodeMaxEntries
 	}
-	ks := &Keyspace{cfg: cfg}
+	ks := &Keyspace{cfg: cfg, pool: &arena.Pool{}}
+	runtime.AddCleanup(ks, (*arena.Pool).Close, ks.pool)
 	ks.detached.cfg = &ks.cfg
 	ks.dbs = make([]*DB, cfg.Databases)
 	for i := range ks.dbs {
-		ks.dbs[i] = &DB{id: i, ks: ks, store: ks.newStore()}
+		ks.dbs[i] = &DB{id: i, ks: ks, store: ks.newStore(ks.pool.NewArena())}
 	}
 	return ks
 }
@@ -154,8 +162,8 @@ func (ks *Keyspace) DB(i int) *DB { return ks.dbs[i] }
 
 // NewDB returns an empty database that is none of the numbered ones: a place to
 // build a value that may turn out to be no good, and to Move it from. What it holds is
-// in no digest and not in MemoryUsed.
-func (ks *Keyspace) NewDB() *DB { return &DB{id: -1, ks: ks, store: ks.newStore()} }
+// in no digest and not in MemoryUsed, and all of it is in Go's heap.
+func (ks *Keyspace) NewDB() *DB { return &DB{id: -1, ks: ks, store: ks.newStore(nil)} }
 
 // Swap exchanges the contents of databases i and j in constant time (SWAPDB).
 func (ks *Keyspace) Swap(i, j int) {
@@ -179,8 +187,28 @@ func (ks *Keyspace) Len() int {
 	return n
 }
 
+// Reclaim makes the memory of records that were deleted or replaced before usable
+// again. Nobody may hold a slice of one any more: see the package comment.
+func (ks *Keyspace) Reclaim() { ks.pool.Reclaim() }
+
+// Surplus takes up to most bytes of memory that is not used any more out of the
+// Keyspace, to be given back to the system without the lock.
+func (ks *Keyspace) Surplus(most int64) arena.Surplus { return ks.pool.Surplus(most) }
+
+// ArenaStats are the sizes of the memory outside of Go's heap.
+func (ks *Keyspace) ArenaStats() arena.Stats { return ks.pool.Stats() }
+
+// Close empties the Keyspace and gives the memory outside of Go's heap back to the
+// system, which otherwise happens some time after the Keyspace has become unreachable.
+// Nobody may hold a slice of a record any more. It is idempotent, and the
+// Keyspace can be filled again.
+func (ks *Keyspace) Close() {
+	ks.FlushAll()
+	ks.pool.Close()
+}
+
 // MemoryUsed estimates the bytes that keys, values and tables occupy, in
-// allocation classes of the Go heap. It is kept up to date by every change and
+// allocation classes of the arena and the Go heap. It is kept up to date by every change and
 // costs nothing to ask (INFO used_memory_dataset).
 func (ks *Keyspace) MemoryUsed() int64 {
 	var n int64

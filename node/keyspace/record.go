@@ -4,17 +4,22 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"unsafe"
+
+	"github.com/redoubtdb/redoubt/internal/arena"
 )
 
 // This file has the package's unsafe code but for the two casts in table.go. What
 // makes it sound:
 //
-//   - A *header points to the first byte of a whole allocation: either a byte slice
-//     in the layout of the package comment, or a struct whose first field is a box.
-//     Which one is in the flags and never changes for the life of the allocation.
+//   - A *header points to the first byte of a whole allocation: either bytes in the
+//     layout of the package comment, or a struct whose first field is a box. Which one,
+//     and whether the bytes are in an arena or in Go's heap, is in the flags and
+//     never changes for the life of the allocation.
 //   - The garbage collector takes an object's pointer map from its allocation, not
 //     from the type of the pointer to it, so a slot of type *header keeps boxes
 //     and all they point to alive, and is free to skip what is inside a byte slice.
+//     A pointer into an arena is none of its own, so it does not follow it: such a record
+//     is there until its database frees it and the Keyspace reclaims it.
 //   - No pointer behind the end of an allocation is ever formed, not even for an
 //     empty slice (header.slice).
 //   - Inline records are written by this file only, so their lengths can be trusted.
@@ -28,6 +33,7 @@ const (
 	flagExpire = 1 << 1 // the key has an expiry
 	flagRaw    = 1 << 2 // OBJECT ENCODING is raw however short: modified in place once
 	flagText   = 1 << 3 // never reported as int, though it may look like one
+	flagArena  = 1 << 4 // the record is in its database's arena
 )
 
 // header is the first byte of every record.
@@ -50,6 +56,7 @@ type bigString struct {
 }
 
 func (h *header) boxed() bool     { return h.flags&flagBoxed != 0 }
+func (h *header) inArena() bool   { return h.flags&flagArena != 0 }
 func (h *header) hasExpire() bool { return h.flags&flagExpire != 0 }
 
 func (h *header) box() *box { return (*box)(unsafe.Pointer(h)) }
@@ -159,7 +166,15 @@ func (h *header) inlineLen() int {
 }
 
 // memory is the allocation of an inline record, in bytes.
-func (h *header) memory() int { return allocSize(h.inlineLen()) }
+func (h *header) memory() int { return h.roomFor(h.inlineLen()) }
+
+// roomFor is the allocation that n bytes would take where the record is.
+func (h *header) roomFor(n int) int {
+	if h.inArena() && n <= arena.MaxSize {
+		return arena.Size(n)
+	}
+	return allocSize(n)
+}
 
 func uvarintLen(n int) int { return (bits.Len64(uint64(n)|1) + 6) / 7 }
 
@@ -174,22 +189,55 @@ func inlineTail(n int, at int64) int {
 // formFlags are the flags that outlive a copy; the others follow from the shape.
 const formFlags = flagRaw | flagText
 
-// newInline makes an inline record whose value is n zero bytes.
+// inlineSize is the number of bytes of an inline record.
+func inlineSize(key []byte, n int, at int64) int {
+	return 1 + uvarintLen(len(key)) + len(key) + inlineTail(n, at)
+}
+
+// newInline makes an inline record in Go's heap whose value is n bytes, for the caller to
+// fill.
 func newInline(flags uint8, key []byte, n int, at int64) *header {
-	head := 1 + uvarintLen(len(key))
-	b := make([]byte, allocSize(head+len(key)+inlineTail(n, at)))
+	b := make([]byte, allocSize(inlineSize(key, n, at)))
 	h := (*header)(unsafe.Pointer(unsafe.SliceData(b)))
-	binary.PutUvarint(b[1:], uint64(len(key)))
-	copy(b[head:], key)
-	h.setTail(flags&formFlags, head+len(key), n, at)
+	h.write(flags, key, n, at)
 	return h
+}
+
+// newInlineIn is newInline in an arena, if there is one and the record is not too long
+// for it.
+func newInlineIn(a *arena.Arena, flags uint8, key []byte, n int, at int64) *header {
+	size := inlineSize(key, n, at)
+	if a == nil || size > arena.MaxSize {
+		return newInline(flags, key, n, at)
+	}
+	h := (*header)(a.Alloc(size))
+	h.flags = flagArena
+	h.write(flags, key, n, at)
+	return h
+}
+
+// write makes an inline record of memory of which only flagArena is set. The bytes of the
+// value are left as they are.
+func (h *header) write(flags uint8, key []byte, n int, at int64) {
+	w := uvarintLen(len(key))
+	binary.PutUvarint(h.slice(1, w), uint64(len(key)))
+	copy(h.slice(1+w, len(key)), key)
+	h.setTail(flags&formFlags, 1+w+len(key), n, at)
+}
+
+// free gives an inline record's memory back to the arena of the database that it was made
+// in. It can be read until the Keyspace reclaims it.
+func (h *header) free(a *arena.Arena) {
+	if h.inArena() {
+		a.Free(unsafe.Pointer(h))
+	}
 }
 
 // fitsInPlace reports whether a value of n bytes and an expiry of at can take
 // the place of an inline record's present ones: the size must stay in its class,
 // so that the allocation's size is always known from the content.
 func (h *header) fitsInPlace(n int, at int64) bool {
-	return allocSize(h.keyEnd()+inlineTail(n, at)) == h.memory()
+	return h.roomFor(h.keyEnd()+inlineTail(n, at)) == h.memory()
 }
 
 // setTail writes flags, value length and expiry of an inline record whose key ends
@@ -202,7 +250,7 @@ func (h *header) setTail(flags uint8, keyEnd, n int, at int64) []byte {
 		flags |= flagExpire
 		binary.LittleEndian.PutUint64(h.slice(keyEnd+w+n, 8), uint64(at))
 	}
-	h.flags = flags
+	h.flags = h.flags&flagArena | flags
 	return h.slice(keyEnd+w, n)
 }
 

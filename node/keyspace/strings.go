@@ -1,5 +1,7 @@
 package keyspace
 
+import "github.com/redoubtdb/redoubt/internal/arena"
+
 // StringForm is what a new string pretends to be when asked for its encoding.
 type StringForm uint8
 
@@ -67,13 +69,19 @@ func (db *DB) setString(hash uint64, slot **header, key, val []byte, at int64, f
 			return
 		}
 	}
-	db.putAt(hash, slot, newString(&db.ks.detached, flags, key, val, at))
+	db.putAt(hash, slot, db.newString(flags, key, val, at))
 }
 
-// newString makes a record of a string in the form its length asks for.
-func newString(home *account, flags uint8, key, val []byte, at int64) *header {
+// newString makes a record of a string for the database, in the form its length asks for.
+func (db *DB) newString(flags uint8, key, val []byte, at int64) *header {
+	return newString(db.arena, &db.ks.detached, flags, key, val, at)
+}
+
+// newString makes a record of a string in the form its length asks for. A short one is in
+// the arena, if there is one.
+func newString(a *arena.Arena, home *account, flags uint8, key, val []byte, at int64) *header {
 	if len(val) <= inlineMax {
-		h := newInline(flags, key, len(val), at)
+		h := newInlineIn(a, flags, key, len(val), at)
 		copy(h.str(), val)
 		return h
 	}
@@ -169,10 +177,11 @@ func (db *DB) growString(hash uint64, slot **header, n int) []byte {
 		if h.fitsInPlace(n, at) {
 			return h.resize(flagRaw, n, at)
 		}
-		c := newInline(flagRaw, h.keyBytes(), n, at)
-		copy(c.str(), h.str())
+		c := newInlineIn(db.arena, flagRaw, h.keyBytes(), n, at)
+		v := c.str()
+		clear(v[copy(v, h.str()):])
 		db.swapRecord(hash, slot, c)
-		return c.str()
+		return v
 	}
 	s := newBigString(&db.ks.detached, flagRaw, 0)
 	s.b = h.str()
