@@ -455,6 +455,7 @@ func BenchmarkCommands(b *testing.B) {
 				}
 				ctx.Args, ctx.Cmd = args, cmd
 				cmd.Handler(&ctx)
+				ctx.KS.Reclaim()
 			}
 		})
 	}

@@ -99,6 +99,7 @@ func (s *subject) do(args [][]byte) ([]byte, *command.Command) {
 	}
 	s.ctx.Args, s.ctx.Cmd = args, cmd
 	cmd.Handler(&s.ctx)
+	s.ks.Reclaim() // as a node does: reply, effects and events have to be copies by now
 	s.replicate()
 	if s.strict {
 		if s.unit.Empty() && s.ks.Digest() != before {
