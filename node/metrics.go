@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/redoubtdb/redoubt/internal/arena"
 	"github.com/redoubtdb/redoubt/wal"
 )
 
@@ -69,6 +70,7 @@ func newMetrics(n *Node, r prometheus.Registerer) *metrics {
 		}
 		return -1
 	})
+	gauge("arena_mapped_bytes", "Memory for short strings, outside of Go's heap.", func() float64 { return float64(arena.Mapped()) })
 	gauge("connected_clients", "Connections of clients.", func() float64 { return float64(n.server.clients()) })
 	return m
 }

@@ -68,8 +68,9 @@ const (
 //   - twice the 64 MiB that may wait to be committed: as a queue, and encoded;
 //   - what the attackers store, and the segment made of it.
 //
-// Go collects garbage when the heap has doubled, which doubles the sum; stacks
-// come on top.
+// Go collects garbage when the heap has doubled, which doubles the sum; short strings
+// that are stored are outside of the heap, where free places beside them take no more
+// than that. Stacks come on top.
 func memoryBound(clients int) int64 {
 	const (
 		reply  = clientMemory / 2 * 9 / 4
