@@ -82,6 +82,8 @@ func (s *server) purge() {
 	}
 	s.wg.Go(func() {
 		defer s.purging.Store(false)
+		for s.engine.release() {
+		}
 		debug.FreeOSMemory()
 	})
 }
