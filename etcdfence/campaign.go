@@ -15,6 +15,8 @@ type Candidate struct {
 	NodeID  string
 	Address string // where clients will reach it, host:port
 	AZ      string
+	// TLSAddress is where they will reach it over TLS; empty: nowhere.
+	TLSAddress string
 }
 
 // ballot is what etcd holds of a shard as far as a campaign depends on it.
@@ -122,7 +124,7 @@ func (s *Shard) elect(ctx context.Context, c Candidate, applied wal.Position, b 
 	if margin(s.o.DriftMargin, l.ttl) >= l.ttl {
 		return nil, fmt.Errorf("drift margin %v leaves nothing of a lease of %v", s.o.DriftMargin, l.ttl)
 	}
-	value := mustJSON(Leader{NodeID: c.NodeID, Address: c.Address, AZ: c.AZ})
+	value := mustJSON(Leader{NodeID: c.NodeID, Address: c.Address, TLSAddress: c.TLSAddress, AZ: c.AZ})
 	var wait backoff
 	for {
 		// Measured before leading, so that a new leader is not held up by it;

@@ -68,22 +68,26 @@ func (s *Sealed) UnmarshalJSON(b []byte) error {
 type Leader struct {
 	NodeID  string `json:"node_id"`
 	Address string `json:"address"` // where clients reach it, host:port
-	AZ      string `json:"az"`
-	Epoch   int64  `json:"-"`
-	LeaseID int64  `json:"-"`
+	// TLSAddress is where they reach it over TLS. Empty: nowhere. The same as
+	// Address: only over TLS.
+	TLSAddress string `json:"tls_address,omitempty"`
+	AZ         string `json:"az"`
+	Epoch      int64  `json:"-"`
+	LeaseID    int64  `json:"-"`
 }
 
 // NodeInfo is what a node says of itself under nodes/<id>.
 type NodeInfo struct {
-	ID      string    `json:"id"`
-	Address string    `json:"address"` // where clients reach it, host:port
-	AZ      string    `json:"az"`
-	Shard   int       `json:"shard"`
-	Role    string    `json:"role"`              // primary, replica or loading
-	Applied uint64    `json:"applied"`           // seq of the last entry applied
-	Version string    `json:"version,omitempty"` // of the redoubt program
-	Started time.Time `json:"started"`
-	Updated time.Time `json:"updated"` // when this was said
+	ID         string    `json:"id"`
+	Address    string    `json:"address"`               // where clients reach it, host:port
+	TLSAddress string    `json:"tls_address,omitempty"` // as in Leader
+	AZ         string    `json:"az"`
+	Shard      int       `json:"shard"`
+	Role       string    `json:"role"`              // primary, replica or loading
+	Applied    uint64    `json:"applied"`           // seq of the last entry applied
+	Version    string    `json:"version,omitempty"` // of the redoubt program
+	Started    time.Time `json:"started"`
+	Updated    time.Time `json:"updated"` // when this was said
 }
 
 // Handover asks the primary to let another node take the shard.

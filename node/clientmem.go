@@ -223,6 +223,9 @@ func (c *conn) weigh() {
 	if c.chunk != nil {
 		n += c.chunk.memory()
 	}
+	if _, ok := c.nc.(*tlsConn); ok {
+		n += tlsMemory
+	}
 	if n != c.weighed {
 		c.mem.add(n - c.weighed)
 		c.weighed = n

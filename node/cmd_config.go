@@ -86,16 +86,24 @@ func configSet(x *command.Ctx) {
 	}
 	password := s.password.Load()
 	old := make([]string, len(chosen))
+	refuse := func(tried int, name string, err error) {
+		for j := range tried {
+			chosen[j].set(e, s, old[j])
+		}
+		s.password.Store(password)
+		s.tlsStaged = nil
+		configFailed(x, name, err.Error())
+	}
 	for i, p := range chosen {
 		old[i] = p.get(e, s)
 		if err := p.set(e, s, string(pairs[2*i+1])); err != nil {
-			for j := range i {
-				chosen[j].set(e, s, old[j])
-			}
-			s.password.Store(password)
-			configFailed(x, p.name, err.Error())
+			refuse(i, p.name, err)
 			return
 		}
+	}
+	if name, err := s.applyStaged(); err != nil {
+		refuse(len(chosen), name, err)
+		return
 	}
 	// New protocol limits hold for connections that exist, too.
 	c.srv.each(func(c *conn) { c.newLimits.Store(true) })

@@ -116,10 +116,28 @@ func infoServer(w *infoWriter, c *conn) {
 	w.field("go_version", runtime.Version())
 	w.field("process_id", os.Getpid())
 	w.field("run_id", n.runID)
-	w.field("tcp_port", c.srv.cfg.port)
+	infoListeners(w, c.srv.cfg)
 	w.field("server_time_usec", time.Now().UnixMicro())
 	w.field("uptime_in_seconds", int64(up.Seconds()))
 	w.field("uptime_in_days", int64(up.Hours()/24))
+}
+
+// infoListeners are the ports that clients are served on.
+func infoListeners(w *infoWriter, s *settings) {
+	n, port := 0, s.port
+	if port == 0 {
+		port = s.tlsPort
+	}
+	w.field("tcp_port", port)
+	for _, l := range []struct {
+		name string
+		port int
+	}{{"tcp", s.port}, {"tls", s.tlsPort}} {
+		if l.port != 0 {
+			w.field(fmt.Sprintf("listener%d", n), fmt.Sprintf("name=%s,bind=%s,port=%d", l.name, s.bind, l.port))
+			n++
+		}
+	}
 }
 
 func osName() string {

@@ -32,7 +32,7 @@ func role(x *command.Ctx) {
 		w.Int(int64(p.appender.Committed()))
 		w.Array(len(replicas))
 		for _, r := range replicas {
-			host, port := splitAddress(r.Address)
+			host, port := c.reached(r.Address, r.TLSAddress)
 			w.Array(3)
 			w.BulkString(host)
 			w.BulkString(port)
@@ -42,7 +42,7 @@ func role(x *command.Ctx) {
 	}
 	host, port := "", "0"
 	if l := n.leader.Load(); l != nil {
-		host, port = splitAddress(l.Address)
+		host, port = c.reached(l.Address, l.TLSAddress)
 	}
 	number, _ := resp.ParseInt([]byte(port))
 	w.Array(5)
@@ -146,7 +146,7 @@ func infoReplication(w *infoWriter, c *conn) {
 		w.field("connected_slaves", len(replicas))
 		committed := p.appender.Committed()
 		for i, r := range replicas {
-			host, port := splitAddress(r.Address)
+			host, port := c.reached(r.Address, r.TLSAddress)
 			// A replica speaks up only when it has moved: silence is no lag while
 			// it has everything.
 			behind, lag := uint64(0), uint64(0)
@@ -164,7 +164,7 @@ func infoReplication(w *infoWriter, c *conn) {
 	}
 	host, port, up := "", "0", "down"
 	if l := n.leader.Load(); l != nil {
-		host, port = splitAddress(l.Address)
+		host, port = c.reached(l.Address, l.TLSAddress)
 		up = "up"
 	}
 	entries, ms := n.lag()

@@ -22,8 +22,9 @@ type Config struct {
 	NodeID  string // unique in the cluster
 	AZ      string // availability zone, for people and placement
 
-	Listen   string // address for clients, host:port; port 0 picks one
+	Listen   string // address for clients, host:port; port 0 picks one; "" with TLS: TLS alone
 	Announce string // address that others are told, default the one listened on
+	TLS      TLSConfig
 
 	Etcd  *clientv3.Client
 	Store *s3segments.Store
@@ -59,8 +60,8 @@ func (c *Config) Check() error {
 	case c.Etcd == nil || c.Store == nil:
 		return errors.New("etcd and object storage must be given")
 	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fmt.Errorf("listen address must be host:port: %w", err)
+	if err := c.checkListen(); err != nil {
+		return err
 	}
 	switch c.EnableDebugCommand {
 	case "":
@@ -73,6 +74,7 @@ func (c *Config) Check() error {
 	setDefault(&c.HeadLimit, etcdfence.DefaultHeadLimit)
 	setDefault(&c.SegmentSize, 8<<20)
 	setDefault(&c.SegmentAge, 10*time.Second)
+	setDefault(&c.TLS.Handshake, 10*time.Second)
 	setDefault(&c.Databases, 16)
 	setDefault(&c.MaxClients, 10000)
 	if err := c.checkClients(); err != nil {
@@ -86,6 +88,21 @@ func (c *Config) Check() error {
 	}
 	if min := 4*c.SegmentSize + 2*headReserve; c.HeadLimit < min {
 		return fmt.Errorf("head limit of %d bytes is too small for segments of %d bytes: it must be at least %d", c.HeadLimit, c.SegmentSize, min)
+	}
+	return nil
+}
+
+// checkListen is Check for where clients are served.
+func (c *Config) checkListen() error {
+	if c.Listen != "" || c.TLS.Listen == "" {
+		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+			return fmt.Errorf("listen address must be host:port: %w", err)
+		}
+	}
+	if c.TLS.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.TLS.Listen); err != nil {
+			return fmt.Errorf("listen address of TLS must be host:port: %w", err)
+		}
 	}
 	return nil
 }

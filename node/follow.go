@@ -57,7 +57,7 @@ func (n *Node) follow(ctx context.Context) (*etcdfence.Term, error) {
 // Neither a term nor an error: somebody else was first, or there is more of the
 // log to apply.
 func (n *Node) campaign(ctx context.Context, applied wal.Position) (*etcdfence.Term, error) {
-	c := etcdfence.Candidate{NodeID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ}
+	c := etcdfence.Candidate{NodeID: n.cfg.NodeID, Address: n.announce.any, TLSAddress: n.announce.tls, AZ: n.cfg.AZ}
 	term, err := n.shard.Campaign(ctx, c, applied)
 	if err == nil {
 		return term, nil

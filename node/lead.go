@@ -104,7 +104,7 @@ func (n *Node) promote(term *etcdfence.Term, end context.CancelCauseFunc) *tenur
 	e.primary, e.role = p, RolePrimary
 	e.appender.Store(p.appender)
 	e.stats.failovers.Add(1)
-	n.leader.Store(&etcdfence.Leader{NodeID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ, Epoch: term.Epoch()})
+	n.leader.Store(&etcdfence.Leader{NodeID: n.cfg.NodeID, Address: n.announce.any, TLSAddress: n.announce.tls, AZ: n.cfg.AZ, Epoch: term.Epoch()})
 	n.roleChanged()
 	return p
 }

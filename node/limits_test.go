@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -58,7 +59,7 @@ func TestMaxMemoryClients(t *testing.T) {
 			t.Errorf("%s, maxmemory %d, memory %d: %d, want %d", c.value, c.maxMemory, memory, got, c.want)
 		}
 	}
-	if s := newSettings(&Config{}, 0, ""); s.clientMemory() != s.memory/10 {
+	if s := newSettings(&Config{}, listeners{}, slog.New(slog.DiscardHandler)); s.clientMemory() != s.memory/10 {
 		t.Errorf("by default it is %d of %d bytes", s.clientMemory(), s.memory)
 	}
 	for _, value := range []string{"", "x", "%", "-1", "101%", "-5%", "5.5%", "1tb"} {

@@ -71,6 +71,11 @@ func newMetrics(n *Node, r prometheus.Registerer) *metrics {
 		return -1
 	})
 	gauge("arena_mapped_bytes", "Memory for short strings, outside of Go's heap.", func() float64 { return float64(arena.Mapped()) })
+	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: ns, Name: "tls_handshake_failures_total", Help: "Clients that could not be served over TLS."},
+		func() float64 { return float64(n.engine.stats.tlsFailures.Load()) }))
+	if n.cfg.TLS.Listen != "" {
+		gauge("tls_certificate_not_after_seconds", "When the certificate shown to clients expires, in Unix time.", func() float64 { return float64(n.settings.tlsFiles.NotAfter().Unix()) })
+	}
 	gauge("connected_clients", "Connections of clients.", func() float64 { return float64(n.server.clients()) })
 	return m
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -37,7 +36,7 @@ type Node struct {
 	settings *settings
 	server   *server
 	metrics  *metrics
-	announce string
+	announce addresses
 	runID    string
 
 	load           loadProgress
@@ -63,22 +62,17 @@ func New(cfg Config) (*Node, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := listen(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	host, portText, _ := net.SplitHostPort(ln.Addr().String())
-	port, _ := strconv.Atoi(portText)
 	n := &Node{
 		cfg: cfg, store: cfg.Store, segments: s3segments.NewShard(cfg.Store, cfg.Shard),
 		log:      cfg.Logger.With("node", cfg.NodeID, "shard", cfg.Shard),
-		announce: cfg.Announce, runID: newRunID(), heapAtStart: heapBytes(), changed: make(chan struct{}, 1),
-	}
-	if n.announce == "" {
-		n.announce = ln.Addr().String()
+		announce: cfg.announced(address(ln.plain), address(ln.tls)), runID: newRunID(), heapAtStart: heapBytes(), changed: make(chan struct{}, 1),
 	}
 	n.metrics = newMetrics(n, cfg.Metrics)
-	n.settings = newSettings(&cfg, port, host)
+	n.settings = newSettings(&cfg, ln, n.log)
 	n.settings.primary = n.primaryAddress
 	if most := n.settings.clients; int64(cfg.MaxClients) > most {
 		n.log.Warn("maxclients is lowered to what the limit on open files has room for", "maxclients", cfg.MaxClients, "now", most)
@@ -98,8 +92,13 @@ func newRunID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Addr is the address that clients reach the node at.
-func (n *Node) Addr() string { return n.server.ln.Addr().String() }
+// Addr is the address that clients reach the node at without TLS; "" when only
+// TLS is served.
+func (n *Node) Addr() string { return address(n.server.ln.plain) }
+
+// TLSAddr is the address that clients reach the node at over TLS; "" when TLS is
+// not served.
+func (n *Node) TLSAddr() string { return address(n.server.ln.tls) }
 
 // Role is what the node is to its shard at this moment.
 func (n *Node) Role() Role {

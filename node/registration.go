@@ -68,7 +68,7 @@ func (n *Node) describe() etcdfence.NodeInfo {
 		applied = p.appender.Committed()
 	}
 	return etcdfence.NodeInfo{
-		ID: n.cfg.NodeID, Address: n.announce, AZ: n.cfg.AZ, Shard: n.cfg.Shard,
+		ID: n.cfg.NodeID, Address: n.announce.any, TLSAddress: n.announce.tls, AZ: n.cfg.AZ, Shard: n.cfg.Shard,
 		Role: n.engine.role.String(), Applied: applied, Version: Version(), Started: n.engine.stats.started, Updated: time.Now().UTC(),
 	}
 }

@@ -3,7 +3,7 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -20,7 +20,7 @@ type server struct {
 	cfg    *settings
 	log    *slog.Logger
 	node   *Node
-	ln     net.Listener
+	ln     listeners
 
 	nextID atomic.Int64
 	ctx    context.Context
@@ -31,30 +31,42 @@ type server struct {
 	warned  atomic.Int64 // Unix seconds of the last warnCrossProtocol
 	purging atomic.Bool
 
+	handshakes chan struct{} // slots of those that compute
+	warnedTLS  atomic.Int64  // Unix seconds of the last handshakeFailed that was logged
+
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
 	closed bool
 }
 
-func newServer(n *Node, ln net.Listener) *server {
+func newServer(n *Node, ln listeners) *server {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &server{
 		engine: n.engine, cfg: n.settings, log: n.log, node: n, ln: ln,
 		ctx: ctx, cancel: cancel, conns: map[*conn]struct{}{},
+		handshakes: handshakeSlots(),
 	}
 }
 
 // start accepts connections until close.
 func (s *server) start() {
-	s.wg.Add(1)
-	go s.accept()
+	if s.ln.plain != nil {
+		s.wg.Add(1)
+		go s.accept(s.ln.plain, func(nc net.Conn) net.Conn { return nc })
+	}
+	if s.ln.tls != nil {
+		s.wg.Add(1)
+		go s.accept(s.ln.tls, func(nc net.Conn) net.Conn { return newTLSConn(nc, s.ln.files.Config(), s.handshakes) })
+	}
 }
 
-func (s *server) accept() {
+// accept runs one listener. The handshake of TLS is left to the connection's own
+// goroutine: whoever takes long over it holds up nobody.
+func (s *server) accept(ln net.Listener, wrap func(net.Conn) net.Conn) {
 	defer s.wg.Done()
 	pause := 5 * time.Millisecond
 	for {
-		nc, err := s.ln.Accept()
+		nc, err := ln.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -70,15 +82,29 @@ func (s *server) accept() {
 			continue
 		}
 		pause = 5 * time.Millisecond
-		if !s.welcome(nc) {
+		s.keepAlive(nc)
+		if nc = wrap(nc); !s.welcome(nc) {
 			s.turnAway(nc)
 		}
 	}
 }
 
-// turnAway tells a client past maxclients so.
+// keepAlive finds out about clients that have gone without a word.
+func (s *server) keepAlive(nc net.Conn) {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		keepAlive := time.Duration(s.cfg.tcpKeepAlive.Load()) * time.Second
+		tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: keepAlive > 0, Idle: keepAlive, Interval: keepAlive / 3, Count: 3})
+	}
+}
+
+// turnAway tells a client past maxclients so. Over TLS it is just closed, as by
+// Redis: there is no handshake yet that could carry it.
 func (s *server) turnAway(nc net.Conn) {
 	s.engine.stats.rejectedConnections.Add(1)
+	if _, ok := nc.(*tlsConn); ok {
+		nc.Close()
+		return
+	}
 	// The socket buffer of a new connection takes this without blocking.
 	nc.SetWriteDeadline(time.Now().Add(time.Second))
 	nc.Write([]byte("-ERR max number of clients reached\r\n"))
@@ -97,10 +123,6 @@ func (s *server) welcome(nc net.Conn) bool {
 		return false
 	}
 	s.engine.stats.connections.Add(1)
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		keepAlive := time.Duration(s.cfg.tcpKeepAlive.Load()) * time.Second
-		tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: keepAlive > 0, Idle: keepAlive, Interval: keepAlive / 3, Count: 3})
-	}
 	c := &conn{
 		srv: s, id: s.nextID.Add(1), nc: nc,
 		rd:      resp.NewReader(s.cfg.limits()),
@@ -128,8 +150,18 @@ func (c *conn) newSession() session {
 
 func (s *server) run(c *conn) {
 	defer s.wg.Done()
-	err := c.serve()
+	err := error(nil)
+	if t, ok := c.nc.(*tlsConn); ok {
+		err = t.handshake(s.node.cfg.TLS.Handshake)
+	}
+	if err == nil {
+		if err = c.serve(); !errors.Is(err, io.EOF) {
+			c.farewell()
+		}
+	}
 	switch {
+	case errors.Is(err, errHandshake):
+		s.handshakeFailed(c, err)
 	case errors.Is(err, errOutputLimit):
 		s.engine.stats.outputLimitCuts.Add(1)
 	case errors.Is(err, resp.ErrQueryBufferLimit):
@@ -189,9 +221,7 @@ func (s *server) close() error {
 	var err error
 	if !already {
 		s.cancel()
-		if err = s.ln.Close(); err != nil {
-			err = fmt.Errorf("close listener: %w", err)
-		}
+		err = s.ln.close()
 	}
 	s.wg.Wait()
 	return err

@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 
+	"github.com/redoubtdb/redoubt/internal/tlsfiles"
 	"github.com/redoubtdb/redoubt/node/keyspace"
 	"github.com/redoubtdb/redoubt/node/resp"
 )
@@ -32,15 +34,22 @@ type settings struct {
 	primary   func() string // its "host port"; "": there is none
 	databases int
 	debug     string // enable-debug-command: no, yes or local
-	port      int
+	port      int    // 0: only TLS is served
+	tlsPort   int    // 0: TLS is not served
 	bind      string
+	log       *slog.Logger
 	memory    int64 // bytes that the process may use
 	clients   int64 // the largest maxclients that the limit on open files has room for
+
+	tlsFiles    *tlsfiles.Keeper // nil: TLS is not served
+	tlsStaged   *tlsfiles.Server // what a CONFIG SET under way will ask of it
+	tlsStagedBy string           // and the parameter that asked first
 }
 
-func newSettings(c *Config, port int, bind string) *settings {
+func newSettings(c *Config, ln listeners, log *slog.Logger) *settings {
 	s := &settings{
-		databases: c.Databases, debug: c.EnableDebugCommand, port: port, bind: bind,
+		databases: c.Databases, debug: c.EnableDebugCommand,
+		port: port(ln.plain), tlsPort: port(ln.tls), bind: ln.bind(), tlsFiles: ln.files, log: log,
 		memory: availableMemory(), clients: mostClients(),
 	}
 	s.maxClients.Store(min(int64(c.MaxClients), s.clients))
@@ -269,7 +278,7 @@ func heldParam(name, why string, get func(*settings) string) parameter {
 func always(value string) func(*settings) string { return func(*settings) string { return value } }
 
 // parameters are all rows of CONFIG, by name in order.
-var parameters = slices.SortedFunc(slices.Values(append(idleParameters(), activeParameters...)),
+var parameters = slices.SortedFunc(slices.Values(slices.Concat(idleParameters(), activeParameters, tlsParameters)),
 	func(a, b parameter) int { return strings.Compare(a.name, b.name) })
 
 // activeParameters are those of what a node does.

@@ -22,6 +22,7 @@ type stats struct {
 	rejectedConnections atomic.Uint64
 	outputLimitCuts     atomic.Uint64 // connections closed by client-output-buffer-limit
 	queryLimitCuts      atomic.Uint64 // and by client-query-buffer-limit
+	tlsFailures         atomic.Uint64 // handshakes that failed
 	netInput            atomic.Uint64
 	netOutput           atomic.Uint64
 	failovers           atomic.Uint64 // terms that this node has won
