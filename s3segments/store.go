@@ -52,6 +52,9 @@ type Config struct {
 	Attempts int
 	// AttemptTimeout bounds one attempt, apart from the time its bytes take.
 	AttemptTimeout time.Duration
+	// DialTLS makes the connections to an https Endpoint, but those through a
+	// proxy. Nil: they are checked against the system's authorities.
+	DialTLS func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Transport is what requests go through. Nil: one of the Store's own.
 	Transport http.RoundTripper
 	// Logger is told of retries at debug level and of outages. Nil: nothing.
@@ -185,6 +188,7 @@ func transport(c Config) http.RoundTripper {
 	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
+	t.DialTLSContext = c.DialTLS
 	t.ResponseHeaderTimeout = 0 // an attempt's own timeout knows how many bytes go out first
 	t.MaxIdleConnsPerHost = 16
 	t.MaxConnsPerHost = 64

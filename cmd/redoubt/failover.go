@@ -30,11 +30,25 @@ type handoverResult struct {
 type nodeBrief struct {
 	ID      string `json:"id"`
 	Address string `json:"address"`
-	Epoch   int64  `json:"epoch"`
+	// TLSAddress is where it is reached over TLS; the same as Address when it
+	// is reached no other way.
+	TLSAddress string `json:"tls_address,omitempty"`
+	Epoch      int64  `json:"epoch"`
 }
 
 func brief(l *etcdfence.Leader) nodeBrief {
-	return nodeBrief{ID: l.NodeID, Address: l.Address, Epoch: l.Epoch}
+	return nodeBrief{ID: l.NodeID, Address: l.Address, TLSAddress: l.TLSAddress, Epoch: l.Epoch}
+}
+
+// describeAddress names where a node is reached, and how, for people.
+func describeAddress(any, tls string) string {
+	switch tls {
+	case "":
+		return any
+	case any:
+		return any + " (TLS)"
+	}
+	return any + ", " + tls + " (TLS)"
 }
 
 func newFailover() *cobra.Command {
@@ -80,7 +94,7 @@ takes over by itself once the lease has ended.
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s at %s is the primary of shard %d, epoch %d, after %d ms; it was %s\n",
-			r.To.ID, r.To.Address, r.Shard, r.To.Epoch, r.TookMs, r.From.ID)
+			r.To.ID, describeAddress(r.To.Address, r.To.TLSAddress), r.Shard, r.To.Epoch, r.TookMs, r.From.ID)
 		return err
 	})
 	return cmd

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/internal/metricsserver"
+	"github.com/redoubtdb/redoubt/internal/tlsfiles"
 	"github.com/redoubtdb/redoubt/node"
 	"github.com/redoubtdb/redoubt/s3segments"
 	"github.com/redoubtdb/redoubt/snapshot"
@@ -23,6 +24,7 @@ type nodeOptions struct {
 	shard               int
 	nodeID, az          string
 	listen, announce    string
+	tls                 tlsOptions
 	segmentSize         byteSize
 	segmentAge          time.Duration
 	headLimit           byteSize
@@ -51,6 +53,10 @@ before the file. Sizes are written 8MiB, 256mb (1024-based) or 1000.
 AWS credentials come from where the AWS tools take them: AWS_ACCESS_KEY_ID and
 AWS_SECRET_ACCESS_KEY, ~/.aws, or the machine's role.
 
+Clients are served over TLS on --tls-port, with files that are read again when they
+change; beside the port of --listen, or alone when that is 0. As in Redis, clients
+must show a certificate then, unless --tls-auth-clients says otherwise.
+
 The node logs to stderr, warnings and errors only unless --log-level says more.
 
 ` + exitHelp
@@ -59,6 +65,10 @@ const nodeExample = `  redoubt node --cluster shop --node-id n1 --az eu-central-
     --etcd http://10.0.1.5:2379,http://10.0.2.5:2379,http://10.0.3.5:2379 \
     --store s3://shop-redoubt/prod --region eu-central-1 \
     --listen 0.0.0.0:6379 --announce 10.0.1.17:6379
+
+  redoubt node --config /etc/redoubt/node.yaml --node-id n2 --listen 0.0.0.0:0 \
+    --tls-port 6379 --tls-cert-file node.crt --tls-key-file node.key \
+    --tls-auth-clients no --announce db2.example.com:6379
 
   redoubt node --config /etc/redoubt/node.yaml --node-id n2`
 
@@ -90,8 +100,9 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.IntVar(&o.shard, "shard", 0, "number of the shard")
 	set.StringVar(&o.nodeID, "node-id", "", "name of this node, unique in the cluster")
 	set.StringVar(&o.az, "az", "", "availability zone the node is in")
-	set.StringVar(&o.listen, "listen", "127.0.0.1:6379", "address to serve clients on")
+	set.StringVar(&o.listen, "listen", "127.0.0.1:6379", "address to serve clients on; with --tls-port, port 0 serves TLS alone")
 	set.StringVar(&o.announce, "announce", "", "address to tell others (default: --listen)")
+	o.tls.addFlags(set)
 	set.Var(&o.segmentSize, "segment-size", "bytes of log that are sealed into a segment")
 	set.DurationVar(&o.segmentAge, "segment-age", s3segments.DefaultSegmentAge, "age at which entries are sealed all the same")
 	set.Var(&o.headLimit, "head-limit", "bytes of log that etcd may hold; writes are refused beyond")
@@ -133,19 +144,23 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 	if err != nil {
 		return usagef(cmd, "%w", err)
 	}
+	listen, tlsConfig, err := o.tls.config(o.listen)
+	if err != nil {
+		return usagef(cmd, "%w", err)
+	}
 	registry := metricsserver.NewRegistry()
 	store, err := o.conn.openStore(ctx, log, node.NewStoreMetrics(registry))
 	if err != nil {
 		return err
 	}
-	cli, err := o.conn.dialEtcd()
+	cli, err := o.conn.dialEtcd(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeEtcd(cli)) }()
 	cfg := node.Config{
 		Cluster: o.conn.cluster, Shard: o.shard, NodeID: o.nodeID, AZ: o.az,
-		Listen: o.listen, Announce: o.announce, Etcd: cli, Store: store,
+		Listen: listen, Announce: o.announce, TLS: tlsConfig, Etcd: cli, Store: store,
 		LeaseTTL: o.leaseTTL, HeadLimit: int64(o.headLimit),
 		SegmentSize: int64(o.segmentSize), SegmentAge: o.segmentAge,
 		Databases: o.databases, MaxClients: o.maxClients, MaxMemoryClients: o.maxMemoryClients,
@@ -156,6 +171,9 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		return usagef(cmd, "%w", err)
 	}
 	n, err := node.New(cfg)
+	if errors.Is(err, tlsfiles.ErrSettings) {
+		return usagef(cmd, "%w", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/redoubtdb/redoubt/internal/tlsfiles"
 )
 
 // nodeFrom runs the node's flags through command line, environment and file,
@@ -76,10 +78,12 @@ func TestSourcesPrecedence(t *testing.T) {
 func TestSourcesEveryFlag(t *testing.T) {
 	values := map[string]string{
 		"cluster": "c", "etcd": "http://a:1,http://b:2", "etcd-ca": "ca", "etcd-cert": "cert", "etcd-key": "key",
-		"store": "s3://b", "store-endpoint": "http://e", "store-path-style": "true", "region": "r",
+		"store": "s3://b", "store-endpoint": "http://e", "store-path-style": "true", "store-ca": "sca", "region": "r",
 		"shard": "7", "node-id": "n", "az": "z", "listen": ":1", "announce": ":2", "segment-size": "2MiB",
 		"segment-age": "2s", "head-limit": "3GiB", "lease-ttl": "4s", "requirepass": "p", "enable-debug-command": "local",
 		"databases": "5", "maxclients": "6", "maxmemory-clients": "7mb", "metrics-listen": ":3", "log-level": "info", "log-format": "json",
+		"tls-port": "8", "announce-tls": ":9", "tls-cert-file": "tc", "tls-key-file": "tk", "tls-ca-cert-file": "tca",
+		"tls-auth-clients": "optional", "tls-protocols": "TLSv1.3", "tls-ciphers": "x",
 	}
 	env := map[string]string{}
 	for _, name := range nodeFlagNames() {
@@ -101,11 +105,14 @@ func TestSourcesEveryFlag(t *testing.T) {
 	want := nodeOptions{
 		conn: connection{
 			cluster: "c", etcd: []string{"http://a:1", "http://b:2"}, etcdCA: "ca", etcdCert: "cert", etcdKey: "key",
-			store: "s3://b", endpoint: "http://e", pathStyle: true, region: "r",
+			store: "s3://b", endpoint: "http://e", pathStyle: true, storeCA: "sca", region: "r",
 		},
 		shard: 7, nodeID: "n", az: "z", listen: ":1", announce: ":2", segmentSize: 2 << 20, segmentAge: 2 * time.Second,
 		headLimit: 3 << 30, leaseTTL: 4 * time.Second, requirePass: "p", debugCommand: "local", databases: 5,
 		maxClients: 6, maxMemoryClients: "7mb", metricsListen: ":3", logLevel: "info", logFormat: "json",
+		tls: tlsOptions{port: 8, announce: ":9", files: tlsfiles.Server{
+			CertFile: "tc", KeyFile: "tk", CACertFile: "tca", AuthClients: "optional", Protocols: "TLSv1.3", Ciphers: "x",
+		}},
 	}
 	if diff := differ(want, *o); diff != "" {
 		t.Error(diff)

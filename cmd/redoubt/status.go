@@ -44,13 +44,14 @@ type leaderStatus struct {
 }
 
 type nodeStatus struct {
-	ID      string    `json:"id"`
-	Address string    `json:"address"`
-	AZ      string    `json:"az"`
-	Role    string    `json:"role"`
-	Applied uint64    `json:"applied"`
-	Version string    `json:"version"`
-	Started time.Time `json:"started"`
+	ID         string    `json:"id"`
+	Address    string    `json:"address"`
+	TLSAddress string    `json:"tls_address,omitempty"` // as of the leader
+	AZ         string    `json:"az"`
+	Role       string    `json:"role"`
+	Applied    uint64    `json:"applied"`
+	Version    string    `json:"version"`
+	Started    time.Time `json:"started"`
 }
 
 type snapshotStatus struct {
@@ -152,7 +153,7 @@ func (s *session) readShard(ctx context.Context, nodes []etcdfence.NodeInfo, sna
 	}
 	for _, n := range nodes {
 		if n.Shard == s.shard {
-			r.Nodes = append(r.Nodes, nodeStatus{n.ID, n.Address, n.AZ, n.Role, n.Applied, n.Version, n.Started})
+			r.Nodes = append(r.Nodes, nodeStatus{n.ID, n.Address, n.TLSAddress, n.AZ, n.Role, n.Applied, n.Version, n.Started})
 		}
 	}
 	r.Snapshot = newestSnapshot(snapshots, s.shard)
@@ -189,7 +190,7 @@ func (c *clusterStatus) print(w io.Writer, now time.Time) error {
 func (s *shardStatus) print(w io.Writer, c *clusterStatus, now time.Time) error {
 	leader := "nobody"
 	if l := s.Leader; l != nil {
-		leader = fmt.Sprintf("%s at %s, epoch %d, lease of %d s with %d s left", l.ID, l.Address, l.Epoch, l.LeaseTTLSeconds, l.LeaseLeftSeconds)
+		leader = fmt.Sprintf("%s at %s, epoch %d, lease of %d s with %d s left", l.ID, describeAddress(l.Address, l.TLSAddress), l.Epoch, l.LeaseTTLSeconds, l.LeaseLeftSeconds)
 	}
 	sealed := "nothing yet"
 	if s.Sealed > 0 {
@@ -218,7 +219,7 @@ func (s *shardStatus) print(w io.Writer, c *clusterStatus, now time.Time) error 
 		if n.Role == node.RolePrimary.String() && (s.Leader == nil || s.Leader.ID != n.ID) {
 			n.Role = "deposed" // and has not been able to say so
 		}
-		rows = append(rows, []string{n.ID, n.Role, n.Address, n.AZ, strconv.FormatUint(n.Applied, 10), span(now.Sub(n.Started)), n.Version})
+		rows = append(rows, []string{n.ID, n.Role, describeAddress(n.Address, n.TLSAddress), n.AZ, strconv.FormatUint(n.Applied, 10), span(now.Sub(n.Started)), n.Version})
 	}
 	fmt.Fprintln(w)
 	return table(w, rows)

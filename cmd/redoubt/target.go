@@ -146,13 +146,13 @@ func (t *target) open(ctx context.Context) (*session, error) {
 	if t.noEtcd {
 		return s, nil
 	}
-	if s.etcd, err = t.conn.dialEtcd(); err != nil {
+	if s.etcd, err = t.conn.dialEtcd(ctx); err != nil {
 		return nil, err
 	}
 	rctx, cancel := context.WithTimeoutCause(ctx, reachTimeout, fmt.Errorf("no answer within %v", reachTimeout))
 	defer cancel()
 	if _, err := s.fence().State(rctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("etcd at %s: %w", strings.Join(t.conn.etcd, ", "), err), s.close())
+		return nil, errors.Join(fmt.Errorf("etcd at %s: %w%s", strings.Join(t.conn.etcd, ", "), err, t.conn.plainHint(ctx)), s.close())
 	}
 	return s, nil
 }

@@ -26,6 +26,7 @@ type cluster struct {
 	nodes []*member
 	cli   *clientv3.Client
 	shard *etcdfence.Shard
+	tls   *testenv.TLS // nil: clients speak in clear
 }
 
 // member is one redoubt process.
@@ -38,14 +39,24 @@ type member struct {
 
 type clusterOptions struct {
 	nodes     int
-	endpoints []string // of etcd, in place of the members' own: proxies
-	s3        string   // endpoint, in place of the server's own: a proxy
-	args      []string // further flags of every node
+	endpoints []string     // of etcd, in place of the members' own: proxies
+	s3        string       // endpoint, in place of the server's own: a proxy
+	args      []string     // further flags of every node
+	tls       *testenv.TLS // nodes serve TLS alone, and so do etcd, which wants certificates, and S3
 }
 
 func startCluster(t *testing.T, o clusterOptions) *cluster {
 	t.Helper()
-	c := newCluster(t, testenv.StartEtcd(t, 3, testenv.EtcdOptions{}), testenv.StartVersityGW(t))
+	if o.tls != nil {
+		c := newCluster(t, testenv.StartEtcd(t, 3, testenv.EtcdOptions{TLS: o.tls, Mutual: true}), testenv.StartVersityGWTLS(t, o.tls))
+		c.tls = o.tls
+		return c.addNodes(o)
+	}
+	return newCluster(t, testenv.StartEtcd(t, 3, testenv.EtcdOptions{}), testenv.StartVersityGW(t)).addNodes(o)
+}
+
+func (c *cluster) addNodes(o clusterOptions) *cluster {
+	c.t.Helper()
 	for i := range max(o.nodes, 1) {
 		c.addNode(i, o)
 	}
@@ -64,8 +75,9 @@ func (c *cluster) addNode(i int, o clusterOptions) *member {
 	c.t.Helper()
 	m := &member{id: fmt.Sprintf("node-%d", i), addr: testenv.FreeAddr(c.t)}
 	m.args = append([]string{"node", "--cluster", clusterName, "--shard", "0",
-		"--node-id", m.id, "--az", string(rune('a' + i)), "--listen", m.addr,
+		"--node-id", m.id, "--az", string(rune('a' + i)),
 		"--enable-debug-command", "local", "--log-level", "info"}, c.targets(o)...)
+	m.args = append(m.args, c.serving(m.addr)...)
 	m.args = append(m.args, o.args...)
 	c.nodes = append(c.nodes, m)
 	m.proc = testenv.Start(c.t, testenv.Command{
@@ -84,8 +96,33 @@ func (c *cluster) targets(o clusterOptions) []string {
 	if s3 == "" {
 		s3 = c.s3.Endpoint
 	}
-	return []string{"--etcd", strings.Join(endpoints, ","), "--store", c.s3.URL("redoubt"),
+	args := []string{"--etcd", strings.Join(endpoints, ","), "--store", c.s3.URL("redoubt"),
 		"--store-endpoint", s3, "--store-path-style", "--region", c.s3.Region}
+	if c.tls != nil {
+		cert, key := c.tls.Issue("node-to-etcd")
+		args = append(args, "--etcd-ca", c.tls.CAFile, "--etcd-cert", cert, "--etcd-key", key, "--store-ca", c.tls.CAFile)
+	}
+	return args
+}
+
+// serving are the flags that say where a node serves its clients.
+func (c *cluster) serving(addr string) []string {
+	if c.tls == nil {
+		return []string{"--listen", addr}
+	}
+	_, port, _ := strings.Cut(addr, ":")
+	return []string{"--listen", "127.0.0.1:0", "--tls-port", port, "--tls-cert-file", c.tls.CertFile, "--tls-key-file", c.tls.KeyFile,
+		"--tls-ca-cert-file", c.tls.CAFile}
+}
+
+// dial is dial over TLS where the nodes serve that.
+func (c *cluster) dial(addr string) *redis.Client {
+	if c.tls == nil {
+		return dial(addr)
+	}
+	o := dialOptions(addr)
+	o.TLSConfig = c.tls.Client()
+	return redis.NewClient(o)
 }
 
 // waitServing waits until a node has loaded its data and a primary is there.
@@ -95,11 +132,11 @@ func (c *cluster) waitServing(m *member) {
 		if !m.proc.Running() {
 			return fmt.Errorf("%s has ended:\n%s", m.id, m.proc.Log())
 		}
-		if err := testenv.PingRedis(ctx, m.addr); err != nil {
+		db := c.dial(m.addr)
+		defer db.Close()
+		if err := db.Ping(ctx).Err(); err != nil {
 			return err
 		}
-		db := dial(m.addr)
-		defer db.Close()
 		role, err := db.Do(ctx, "ROLE").Slice()
 		if err != nil {
 			return err
@@ -114,11 +151,13 @@ func (c *cluster) waitServing(m *member) {
 
 // dial is a client that tries each command once, so that a test knows what
 // became of it.
-func dial(addr string) *redis.Client {
-	return redis.NewClient(&redis.Options{
+func dial(addr string) *redis.Client { return redis.NewClient(dialOptions(addr)) }
+
+func dialOptions(addr string) *redis.Options {
+	return &redis.Options{
 		Addr: addr, MaxRetries: -1, DialTimeout: 2 * time.Second, ReadTimeout: 5 * time.Second,
 		WriteTimeout: 5 * time.Second, DisableIdentity: true, PoolSize: 1,
-	})
+	}
 }
 
 // waitPrimary waits until a node other than the one named leads and answers.
@@ -137,7 +176,7 @@ func (c *cluster) waitPrimary(not string) *member {
 			if m.id != st.Leader.NodeID {
 				continue
 			}
-			db := dial(m.addr)
+			db := c.dial(m.addr)
 			defer db.Close()
 			if err := db.Get(ctx, "no-such-key").Err(); !errors.Is(err, redis.Nil) {
 				return fmt.Errorf("%s leads and answers a read with %v", m.id, err)
@@ -161,7 +200,7 @@ func (c *cluster) addrs() []string {
 // digest is DEBUG DIGEST of a node; of a replica once it has applied seq.
 func (c *cluster) digest(m *member, seq uint64) string {
 	c.t.Helper()
-	db := dial(m.addr)
+	db := c.dial(m.addr)
 	defer db.Close()
 	var digest string
 	testenv.Eventually(c.t, 30*time.Second, fmt.Sprintf("%s to apply entry %d", m.id, seq), func(ctx context.Context) error {

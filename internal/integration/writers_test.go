@@ -22,6 +22,7 @@ import (
 type writers struct {
 	t     *testing.T
 	addrs func() []string
+	dial  func(addr string) *redis.Client
 	list  []*writer
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
@@ -42,8 +43,13 @@ type writer struct {
 }
 
 func startWriters(t *testing.T, n int, addrs func() []string) *writers {
+	return startWritersBy(t, n, addrs, dial)
+}
+
+// startWritersBy is startWriters with a way to connect.
+func startWritersBy(t *testing.T, n int, addrs func() []string, dial func(string) *redis.Client) *writers {
 	ctx, cancel := context.WithCancel(context.Background())
-	ws := &writers{t: t, addrs: addrs, stop: cancel}
+	ws := &writers{t: t, addrs: addrs, dial: dial, stop: cancel}
 	for i := range n {
 		w := &writer{id: i, all: ws}
 		ws.list = append(ws.list, w)
@@ -86,7 +92,7 @@ func (w *writer) run(ctx context.Context) {
 	for n := 1; ctx.Err() == nil; n++ {
 		if w.db == nil {
 			addrs := w.all.addrs()
-			w.db = dial(addrs[w.at%len(addrs)])
+			w.db = w.all.dial(addrs[w.at%len(addrs)])
 		}
 		// Not ctx: what is in flight when the writers stop is still recorded.
 		if err := w.step(context.Background(), n); err != nil {

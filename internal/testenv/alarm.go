@@ -62,7 +62,7 @@ func (e *Etcd) anyMember(ctx context.Context, what string, fn func(context.Conte
 		err := func() error {
 			ctx, cancel := context.WithTimeout(ctx, alarmTimeout)
 			defer cancel()
-			cli, err := dialEtcd(m.url)
+			cli, err := e.dial(m.url)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -26,6 +27,10 @@ type EtcdOptions struct {
 	ElectionTimeout time.Duration // 0: 500 ms
 	Heartbeat       time.Duration // 0: 50 ms
 	Args            []string      // further flags for every member
+	// TLS has clients talk to the members over TLS; with Mutual they show a
+	// certificate of the same authority.
+	TLS    *TLS
+	Mutual bool
 	// PeerLinks puts a proxy on every connection between two members, see
 	// Etcd.PeerLink.
 	PeerLinks bool
@@ -35,7 +40,8 @@ type EtcdOptions struct {
 type Etcd struct {
 	t       TB
 	members []etcdMember
-	peers   *peerNet // nil without EtcdOptions.PeerLinks
+	peers   *peerNet    // nil without EtcdOptions.PeerLinks
+	tls     *tls.Config // nil without EtcdOptions.TLS
 }
 
 type etcdMember struct {
@@ -48,6 +54,9 @@ type etcdMember struct {
 func StartEtcd(t TB, members int, o EtcdOptions) *Etcd {
 	t.Helper()
 	e := &Etcd{t: t}
+	if o.TLS != nil {
+		e.tls = o.TLS.Client()
+	}
 	for try := 1; ; try++ {
 		e.launch(members, o)
 		err := e.ready(etcdReady)
@@ -70,8 +79,12 @@ func (e *Etcd) launch(members int, o EtcdOptions) {
 	bin := Tool(e.t, "etcd")
 	dir := e.t.TempDir()
 	client, listen, peer := make([]string, members), make([]string, members), make([]string, members)
+	scheme := "http://"
+	if o.TLS != nil {
+		scheme = "https://"
+	}
 	for i := range members {
-		client[i], listen[i] = "http://"+FreeAddr(e.t), FreeAddr(e.t)
+		client[i], listen[i] = scheme+FreeAddr(e.t), FreeAddr(e.t)
 		peer[i] = "http://" + listen[i]
 	}
 	if o.PeerLinks {
@@ -111,7 +124,7 @@ func (o EtcdOptions) flags() []string {
 		}
 		return strconv.FormatInt(v, 10)
 	}
-	return append([]string{
+	args := []string{
 		"--snapshot-count=" + or(int64(o.SnapshotCount), 1000),
 		"--snapshot-catchup-entries=" + or(int64(o.CatchUpEntries), 500),
 		"--max-wals=2",
@@ -120,7 +133,14 @@ func (o EtcdOptions) flags() []string {
 		"--quota-backend-bytes=" + or(o.QuotaBytes, 2<<30),
 		"--election-timeout=" + or(o.ElectionTimeout.Milliseconds(), 500),
 		"--heartbeat-interval=" + or(o.Heartbeat.Milliseconds(), 50),
-	}, o.Args...)
+	}
+	if o.TLS != nil {
+		args = append(args, "--cert-file="+o.TLS.CertFile, "--key-file="+o.TLS.KeyFile)
+	}
+	if o.Mutual {
+		args = append(args, "--client-cert-auth", "--trusted-ca-file="+o.TLS.CAFile)
+	}
+	return append(args, o.Args...)
 }
 
 // ready waits until every member answers a linearizable read.
@@ -135,7 +155,7 @@ func (e *Etcd) ready(timeout time.Duration) error {
 
 func (e *Etcd) memberReady(i int, timeout time.Duration) error {
 	m := e.members[i]
-	cli, err := dialEtcd(m.url)
+	cli, err := e.dial(m.url)
 	if err != nil {
 		return err
 	}
@@ -159,7 +179,7 @@ func pingMember(ctx context.Context, cli *clientv3.Client, i int) error {
 
 // Ping returns nil when member i answers a linearizable read.
 func (e *Etcd) Ping(ctx context.Context, i int) error {
-	cli, err := dialEtcd(e.members[i].url)
+	cli, err := e.dial(e.members[i].url)
 	if err != nil {
 		return err
 	}
@@ -167,9 +187,10 @@ func (e *Etcd) Ping(ctx context.Context, i int) error {
 	return pingMember(ctx, cli, i)
 }
 
-func dialEtcd(urls ...string) (*clientv3.Client, error) {
+func (e *Etcd) dial(urls ...string) (*clientv3.Client, error) {
 	cli, err := clientv3.New(clientv3.Config{
 		Endpoints:   urls,
+		TLS:         e.tls,
 		DialTimeout: 5 * time.Second,
 		Logger:      zap.NewNop(),
 	})
@@ -196,7 +217,7 @@ func (e *Etcd) Client(t TB, endpoints ...string) *clientv3.Client {
 	if len(endpoints) == 0 {
 		endpoints = e.Endpoints()
 	}
-	cli, err := dialEtcd(endpoints...)
+	cli, err := e.dial(endpoints...)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -227,7 +248,7 @@ func (e *Etcd) FindLeader(ctx context.Context) (int, error) {
 	index := make(map[uint64]int)
 	var last error
 	for i, m := range e.members {
-		st, err := memberStatus(ctx, m.url)
+		st, err := e.memberStatus(ctx, m.url)
 		if err != nil {
 			last = fmt.Errorf("member m%d: %w", i, err)
 			continue
@@ -258,8 +279,8 @@ func (e *Etcd) Followers(ctx context.Context) ([]int, error) {
 	return all, nil
 }
 
-func memberStatus(ctx context.Context, url string) (*clientv3.StatusResponse, error) {
-	cli, err := dialEtcd(url)
+func (e *Etcd) memberStatus(ctx context.Context, url string) (*clientv3.StatusResponse, error) {
+	cli, err := e.dial(url)
 	if err != nil {
 		return nil, err
 	}
@@ -268,6 +289,10 @@ func memberStatus(ctx context.Context, url string) (*clientv3.StatusResponse, er
 	defer cancel()
 	return cli.Status(ctx, url)
 }
+
+// Renew has clients that are made later use the certificates of now, after the
+// authority was replaced.
+func (e *Etcd) Renew(files *TLS) { e.tls = files.Client() }
 
 // Process returns member i's process, for its PID, output or processor time.
 func (e *Etcd) Process(i int) *Process { return e.members[i].proc }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type S3Access struct {
 	Region    string
 	AccessKey string
 	SecretKey string
+
+	http *http.Client // nil: the SDK's own
 }
 
 // Env returns the credentials as the AWS SDK's environment variables.
@@ -36,14 +39,18 @@ func (a S3Access) Env() []string {
 
 // Client returns an SDK client.
 func (a S3Access) Client() *s3.Client {
-	return s3.New(s3.Options{
+	o := s3.Options{
 		BaseEndpoint: aws.String(a.Endpoint),
 		Region:       a.Region,
 		UsePathStyle: true,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: a.AccessKey, SecretAccessKey: a.SecretKey}, nil
 		}),
-	})
+	}
+	if a.http != nil {
+		o.HTTPClient = a.http
+	}
+	return s3.New(o)
 }
 
 // S3 is a running versitygw, which keeps each object as a plain file.
@@ -53,17 +60,33 @@ type S3 struct {
 
 	t    TB
 	dir  string
+	tls  *TLS // nil: plain
 	proc *Process
 }
 
 // StartVersityGW starts a versitygw on a fresh directory, with one bucket.
 func StartVersityGW(t TB) *S3 {
 	t.Helper()
+	return startVersityGW(t, nil)
+}
+
+// StartVersityGWTLS is StartVersityGW with a server that speaks TLS alone.
+func StartVersityGWTLS(t TB, files *TLS) *S3 {
+	t.Helper()
+	return startVersityGW(t, files)
+}
+
+func startVersityGW(t TB, files *TLS) *S3 {
+	t.Helper()
 	s := &S3{
 		S3Access: S3Access{Region: "eu-central-1", AccessKey: "testenv", SecretKey: "testenv-secret"},
 		Bucket:   "redoubt",
 		t:        t,
 		dir:      t.TempDir(),
+		tls:      files,
+	}
+	if files != nil {
+		s.Renew()
 	}
 	for try := 1; ; try++ {
 		s.launch()
@@ -82,17 +105,29 @@ func StartVersityGW(t TB) *S3 {
 	return s
 }
 
+// Renew has clients that are made later use the certificates of now, after the
+// authority was replaced.
+func (s *S3) Renew() {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = s.tls.Client()
+	s.http = &http.Client{Transport: transport}
+	s.t.Cleanup(transport.CloseIdleConnections)
+}
+
 func (s *S3) launch() {
 	s.t.Helper()
 	listen := FreeAddr(s.t)
 	s.Endpoint = "http://" + listen
+	var over []string
+	if s.tls != nil {
+		s.Endpoint = "https://" + listen
+		over = []string{"--cert=" + s.tls.CertFile, "--key=" + s.tls.KeyFile}
+	}
 	s.proc = Start(s.t, Command{
 		Name: "versitygw",
 		Path: Tool(s.t, "versitygw"),
-		Args: []string{
-			"--port=" + listen, "--region=" + s.Region, "--health=/health", "--keep-alive",
-			"posix", s.dir,
-		},
+		Args: slices.Concat([]string{"--port=" + listen, "--region=" + s.Region, "--health=/health", "--keep-alive"},
+			over, []string{"posix", s.dir}),
 		Env: []string{"ROOT_ACCESS_KEY=" + s.AccessKey, "ROOT_SECRET_KEY=" + s.SecretKey},
 	})
 }
@@ -112,7 +147,11 @@ func (s *S3) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := http.DefaultClient
+	if s.http != nil {
+		client = s.http
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,15 @@
 package tlsfiles
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
+	"time"
 )
 
 // Client says how servers are talked to. All files may be absent: servers are
@@ -42,6 +45,25 @@ func (c Client) Config() (*tls.Config, error) {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return config, nil
+}
+
+// dialTimeout bounds a connection and its handshake.
+const dialTimeout = 5 * time.Second
+
+// Dial connects over TLS, for an HTTP transport.
+func (c Client) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	config, err := c.Config()
+	if err != nil {
+		return nil, err
+	}
+	config.NextProtos = []string{"h2", "http/1.1"}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	nc, err := (&tls.Dialer{NetDialer: &net.Dialer{KeepAlive: 30 * time.Second}, Config: config}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, c.Explain(err)
+	}
+	return nc, nil
 }
 
 // Explain adds to the error of a handshake what to do about it. Others come back
