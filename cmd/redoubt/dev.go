@@ -33,11 +33,16 @@ If etcd's part of the directory is lost and the objects in s3/ are not, --recove
 rebuilds the data from them, up to the last segment that was sealed. --import begins
 a new directory with the data of a redis-server's dump.rdb.
 
+--tls serves clients over TLS beside the plain ports. The certificates come from an
+authority that is made in tls/ of the directory; its certificate, tls/ca.crt, is what
+clients are told to trust. They need not show one themselves.
+
 ` + exitHelp
 
 const devExample = `  redoubt dev
   redoubt dev --dir /tmp/try --port 7000 --replicas 2 --s3-port 9100
   redoubt dev --dir /tmp/copy --import dump.rdb
+  redoubt dev --tls --tls-port 7443
   redoubt dev --segment-age 1s --log-level info`
 
 // slowStart is when a start that takes long is worth a word.
@@ -56,6 +61,8 @@ func newDev() *cobra.Command {
 	f.StringVar(&c.Dir, "dir", defaultDir, "directory for the data")
 	f.IntVar(&c.Port, "port", 6379, "port of the first node; replicas get the next ones")
 	f.IntVar(&c.Replicas, "replicas", 1, "replicas beside the primary")
+	f.BoolVar(&c.TLS, "tls", false, "serve clients over TLS as well, with certificates made in the directory")
+	f.IntVar(&c.TLSPort, "tls-port", 7379, "port over TLS of the first node; replicas get the next ones; 0: free ones")
 	f.IntVar(&c.S3Port, "s3-port", 9000, "port of the S3 endpoint")
 	f.IntVar(&c.MetricsPort, "metrics-port", 0, "port for /metrics and /healthz; 0: none")
 	f.StringVar(&c.Bind, "bind", "127.0.0.1", "address to listen on")
@@ -133,7 +140,10 @@ func printWelcome(w io.Writer, d *dev.Dev, c dev.Config, took time.Duration) {
 	var rows [][]string
 	roles := d.Roles()
 	for i, n := range e.Nodes {
-		rows = append(rows, []string{"  " + roles[i].String(), n.ID, n.Address, cliCommand(n.Address, c.RequirePass, roles[i])})
+		rows = append(rows, []string{"  " + roles[i].String(), n.ID, n.Address, cliCommand(n.Address, "", c.RequirePass, roles[i])})
+		if n.TLSAddress != "" {
+			rows = append(rows, []string{"", "over TLS", n.TLSAddress, cliCommand(n.TLSAddress, e.TLSCA, c.RequirePass, roles[i])})
+		}
 	}
 	rows = append(rows, []string{"  etcd", "", strings.TrimPrefix(e.Etcd[0], "http://"), ""})
 	rows = append(rows, []string{"  s3", "", strings.TrimPrefix(e.S3.Endpoint, "http://"), e.S3.URL()})
@@ -167,8 +177,8 @@ func programName() string {
 	return "redoubt"
 }
 
-// cliCommand is a redis-cli command for a node.
-func cliCommand(addr, password string, role node.Role) string {
+// cliCommand is a redis-cli command for a node, over TLS if ca names a file.
+func cliCommand(addr, ca, password string, role node.Role) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return ""
@@ -176,6 +186,9 @@ func cliCommand(addr, password string, role node.Role) string {
 	cmd := "redis-cli -p " + port
 	if host != "127.0.0.1" {
 		cmd = "redis-cli -h " + host + " -p " + port
+	}
+	if ca != "" {
+		cmd += " --tls --cacert " + shellQuote(ca)
 	}
 	if password != "" {
 		cmd += " -a " + shellQuote(password)

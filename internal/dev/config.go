@@ -36,6 +36,8 @@ type Config struct {
 	S3Port      int    // of the S3 endpoint
 	Metrics     bool   // whether to serve /metrics and /healthz
 	MetricsPort int    // of these
+	TLS         bool   // whether nodes serve TLS as well
+	TLSPort     int    // of the first node; its replicas get the next ones
 
 	// Recover rebuilds the shard from object storage before the nodes start.
 	// Only for a directory whose etcd/ was lost.
@@ -76,7 +78,7 @@ func (c *Config) check() error {
 	for _, p := range []struct {
 		flag string
 		port int
-	}{{"--port", c.Port}, {"--s3-port", c.S3Port}, {"--metrics-port", c.MetricsPort}} {
+	}{{"--port", c.Port}, {"--tls-port", c.TLSPort}, {"--s3-port", c.S3Port}, {"--metrics-port", c.MetricsPort}} {
 		if p.port < 0 || p.port > math.MaxUint16 {
 			return bad("%s must be between 0 and 65535, not %d", p.flag, p.port)
 		}
@@ -92,7 +94,7 @@ func (c *Config) checkClashes() error {
 			return nil
 		}
 		if port > math.MaxUint16 {
-			return fmt.Errorf("%w: port %d for %s does not exist, change --port or --replicas", ErrConfig, port, flag)
+			return fmt.Errorf("%w: port %d for %s does not exist, change --port, --tls-port or --replicas", ErrConfig, port, flag)
 		}
 		if other, ok := taken[port]; ok {
 			return fmt.Errorf("%w: port %d is wanted for %s and for %s", ErrConfig, port, other, flag)
@@ -106,7 +108,12 @@ func (c *Config) checkClashes() error {
 		if i > 0 {
 			what = fmt.Sprintf("replica %d (--port and the next ones)", i)
 		}
-		errs = append(errs, take(c.nodePort(i), what))
+		errs = append(errs, take(portAfter(c.Port, i), what))
+	}
+	for i := range c.Replicas + 1 {
+		if c.TLS {
+			errs = append(errs, take(portAfter(c.TLSPort, i), "--tls-port and the next ones"))
+		}
 	}
 	errs = append(errs, take(c.S3Port, "--s3-port"))
 	if c.Metrics {
@@ -115,12 +122,12 @@ func (c *Config) checkClashes() error {
 	return errors.Join(errs...)
 }
 
-// nodePort is the port of the i-th node.
-func (c *Config) nodePort(i int) int {
-	if c.Port == 0 {
+// portAfter is the port of the i-th node when that of the first is given.
+func portAfter(first, i int) int {
+	if first == 0 {
 		return 0
 	}
-	return c.Port + i
+	return first + i
 }
 
 // nodeID is the id of the i-th node.
@@ -140,7 +147,7 @@ func isNodeID(id string) bool {
 func (c *Config) nodeConfig(i int) node.Config {
 	return node.Config{
 		Cluster: Cluster, Shard: Shard, NodeID: nodeID(i), AZ: "local",
-		Listen:   net.JoinHostPort(c.Bind, strconv.Itoa(c.nodePort(i))),
+		Listen:   net.JoinHostPort(c.Bind, strconv.Itoa(portAfter(c.Port, i))),
 		LeaseTTL: c.LeaseTTL, HeadLimit: c.HeadLimit,
 		MaxBatch:    512 << 10, // measured best for a single member
 		SegmentSize: c.SegmentSize, SegmentAge: c.SegmentAge,

@@ -39,6 +39,7 @@ type Dev struct {
 	store     *s3segments.Store
 	registry  *prometheus.Registry
 	metrics   *metricsserver.Server
+	issuer    *issuer // nil without TLS
 	nodes     []*member
 	endpoints Endpoints
 	recovered *snapshot.Recovered
@@ -82,7 +83,7 @@ func (d *Dev) start(ctx context.Context) error {
 	}
 	d.endpoints = Endpoints{PID: os.Getpid(), Started: time.Now().UTC(), Version: node.Version(), Cluster: Cluster}
 	for _, step := range []func(context.Context) error{
-		d.startS3, d.startEtcd, d.recover, d.importFiles, d.makeNodes, d.startMetrics, d.runNodes,
+		d.startS3, d.startEtcd, d.recover, d.importFiles, d.startTLS, d.makeNodes, d.startMetrics, d.runNodes,
 	} {
 		if err := step(ctx); err != nil {
 			return err

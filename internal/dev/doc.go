@@ -7,6 +7,8 @@
 //	LOCK           held with flock while a dev runs on the directory; its pid
 //	redoubt.json   Endpoints of the dev that runs now; removed on a clean stop
 //	credentials    keys of the S3 endpoint, in the AWS tools' own format
+//	tls/           with Config.TLS: the nodes' authority (ca.crt, ca.key) and
+//	               certificate, which is issued at each start and renewed
 //	etcd/          the log head, leases and pointers
 //	s3/<bucket>/   segments and snapshots, each object a file
 //

@@ -27,6 +27,7 @@ type Endpoints struct {
 	S3      S3        `json:"s3"`
 	Metrics string    `json:"metrics,omitempty"` // URL of /metrics
 	Nodes   []Node    `json:"nodes"`
+	TLSCA   string    `json:"tls_ca,omitempty"` // file with the nodes' authority
 }
 
 // S3 is an S3 endpoint and the place in it.
@@ -51,6 +52,8 @@ func (s S3) URL() string {
 type Node struct {
 	ID      string `json:"id"`
 	Address string `json:"address"`
+	// TLSAddress is where clients reach it over TLS; empty without.
+	TLSAddress string `json:"tls_address,omitempty"`
 }
 
 // ReadEndpoints finds the dev that runs on a directory. ErrNotRunning when none

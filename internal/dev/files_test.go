@@ -28,6 +28,10 @@ func TestConfigCheck(t *testing.T) {
 		{"s3 port negative", func(c *Config) { c.S3Port = -1 }, "--s3-port must be"},
 		{"replica beyond the ports", func(c *Config) { c.Port = 65534 }, "port 65536"},
 		{"s3 on a replica's port", func(c *Config) { c.S3Port = 6381 }, "port 6381 is wanted for replica 2"},
+		{"TLS beside", func(c *Config) { c.TLS, c.TLSPort = true, 7379 }, ""},
+		{"TLS on a replica's port", func(c *Config) { c.TLS, c.TLSPort = true, 6380 }, "port 6380 is wanted for replica 1"},
+		{"TLS beyond the ports", func(c *Config) { c.TLS, c.TLSPort = true, 65535 }, "port 65536"},
+		{"no TLS on a replica's port", func(c *Config) { c.TLSPort = 6380 }, ""},
 		{"metrics on the s3 port", func(c *Config) { c.Metrics, c.MetricsPort = true, 9000 }, "port 9000 is wanted for --s3-port and for --metrics-port"},
 	} {
 		cfg := good()
@@ -116,7 +120,7 @@ func TestEndpoints(t *testing.T) {
 	want := Endpoints{
 		PID: os.Getpid(), Started: time.Now().UTC().Truncate(0), Version: "v1", Cluster: Cluster, Etcd: []string{"http://127.0.0.1:1"},
 		S3:    S3{Endpoint: "http://127.0.0.1:2", Bucket: "b", Region: "r", AccessKey: "a", SecretKey: "s"},
-		Nodes: []Node{{"dev-1", "127.0.0.1:3"}},
+		Nodes: []Node{{ID: "dev-1", Address: "127.0.0.1:3"}},
 	}
 	read := func(want string) {
 		t.Helper()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -52,13 +54,27 @@ func (d *Dev) runNodes(ctx context.Context) error {
 func (d *Dev) addNode(i int) error {
 	cfg := d.cfg.nodeConfig(i)
 	cfg.Etcd, cfg.Store, cfg.Metrics = d.etcd.client, d.store, d.registry
+	if d.issuer != nil {
+		cfg.TLS = node.TLSConfig{Listen: net.JoinHostPort(d.cfg.Bind, strconv.Itoa(portAfter(d.cfg.TLSPort, i))), Files: d.issuer.files()}
+	}
 	n, err := node.New(cfg)
 	if err != nil {
-		return listenError(err, "--port (replicas take the next ones, see --replicas)", d.cfg.nodePort(i))
+		return listenError(err, "--port or --tls-port (replicas take the next ones, see --replicas)", refusedPort(err, portAfter(d.cfg.Port, i)))
 	}
 	d.nodes = append(d.nodes, &member{id: cfg.NodeID, node: n})
-	d.endpoints.Nodes = append(d.endpoints.Nodes, Node{ID: cfg.NodeID, Address: reachable(n.Addr())})
+	d.endpoints.Nodes = append(d.endpoints.Nodes, Node{ID: cfg.NodeID, Address: reachable(n.Addr()), TLSAddress: reachable(n.TLSAddr())})
 	return nil
+}
+
+// refusedPort is the port that could not be listened on, else.
+func refusedPort(err error, otherwise int) int {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		if tcp, ok := op.Addr.(*net.TCPAddr); ok {
+			return tcp.Port
+		}
+	}
+	return otherwise
 }
 
 // run starts a node's life. That it ends before it is told to fails the Dev.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -149,5 +152,74 @@ func TestTLSMistakes(t *testing.T) {
 	out, err := node.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--etcd-ca") {
 		t.Errorf("node: %v\n%s", err, out)
+	}
+}
+
+// TestTLSDev: the line that `redoubt dev --tls` prints for redis-cli works, before
+// and after the dev is killed.
+func TestTLSDev(t *testing.T) {
+	port := testenv.FreePort(t)
+	dev, addr := startDev(t, "--tls", "--tls-port", fmt.Sprint(port))
+	line := regexp.MustCompile(`redis-cli (-p \d+ --tls --cacert \S+)`)
+	var args []string
+	testenv.Eventually(t, 20*time.Second, "the line for redis-cli", func(context.Context) error {
+		m := line.FindStringSubmatch(dev.Log())
+		if m == nil {
+			return errors.New(dev.Log())
+		}
+		args = strings.Fields(m[1])
+		return nil
+	})
+	run := func(command ...string) string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, testenv.Tool(t, "redis-cli"), append(args, command...)...).CombinedOutput()
+		if err != nil {
+			t.Errorf("redis-cli %v: %v", args, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	if got := run("SET", "k", "over TLS"); got != "OK" {
+		t.Errorf("SET: %s", got)
+	}
+	dev.Kill()
+	dev.Restart()
+	waitDev(t, dev, addr)
+	if got := run("GET", "k"); got != "over TLS" {
+		t.Errorf("GET after a kill, by the authority of before: %s", got)
+	}
+}
+
+// TestTLSManyIdleConnections: what an idle client over TLS takes is not much more
+// than one in clear, and CLIENT LIST counts it.
+func TestTLSManyIdleConnections(t *testing.T) {
+	port := testenv.FreePort(t)
+	dev, addr := startDev(t, "--tls", "--tls-port", fmt.Sprint(port))
+	const n = 1000
+	before := resident(t, dev)
+	for range n {
+		c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), &tls.Config{InsecureSkipVerify: true})
+		must(t, err)
+		defer c.Close()
+		must(t, c.SetDeadline(time.Now().Add(time.Minute)))
+		_, err = io.WriteString(c, "PING\r\n")
+		must(t, err)
+		b := make([]byte, 7)
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != "+PONG\r\n" {
+			t.Fatalf("%q, %v", b, err)
+		}
+	}
+	each := (resident(t, dev) - before) / n
+	db := dial(addr)
+	defer db.Close()
+	line := db.ClientList(t.Context()).Val()
+	m := regexp.MustCompile(`tot-mem=(\d+) events=r cmd=ping`).FindStringSubmatch(line)
+	if m == nil {
+		t.Fatalf("CLIENT LIST: %.500s", line)
+	}
+	t.Logf("%d idle connections over TLS take %d bytes each, CLIENT LIST says %s", n, each, m[1])
+	if each > 64<<10 {
+		t.Errorf("%d bytes for an idle connection", each)
 	}
 }
