@@ -152,7 +152,7 @@ func (s *server) run(c *conn) {
 	defer s.wg.Done()
 	err := error(nil)
 	if t, ok := c.nc.(*tlsConn); ok {
-		err = t.handshake(s.node.cfg.TLS.Handshake)
+		err = c.handshake(t, s.node.cfg.TLS.Handshake)
 	}
 	if err == nil {
 		if err = c.serve(); !errors.Is(err, io.EOF) {

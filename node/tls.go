@@ -16,7 +16,13 @@ const (
 	farewellTimeout = time.Second
 	// tlsMemory is what TLS takes for an idle connection: keys and its buffer.
 	tlsMemory = 10 << 10
+	// maxHandshake is how many bytes a client may send for its handshake. A hello
+	// and a chain of certificates take a few thousand.
+	maxHandshake = 32 << 10
 )
+
+// errLongHandshake: a handshake is not that long.
+var errLongHandshake = errors.New("the client sends more than a handshake takes")
 
 // errHandshake: the client and the node did not come to terms on TLS.
 var errHandshake = errors.New("node: TLS handshake failed")
@@ -52,7 +58,9 @@ func (t *tlsConn) Close() error { return t.raw.Close() }
 // connection's goroutine reads.
 type pacedConn struct {
 	net.Conn
-	slots chan struct{} // nil once the handshake is over
+	slots chan struct{}   // nil once the handshake is over
+	took  func(bytes int) // is told what the client has sent of it
+	sent  int
 }
 
 func (p *pacedConn) Read(b []byte) (int, error) {
@@ -61,6 +69,10 @@ func (p *pacedConn) Read(b []byte) (int, error) {
 	}
 	<-p.slots
 	n, err := p.Conn.Read(b)
+	if p.sent += n; p.sent > maxHandshake {
+		n, err = 0, errLongHandshake
+	}
+	p.took(n)
 	p.slots <- struct{}{}
 	return n, err
 }
@@ -69,8 +81,18 @@ func (p *pacedConn) Read(b []byte) (int, error) {
 // processors' worth.
 func handshakeSlots() chan struct{} { return make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// handshake agrees with the client on TLS before anything is read from it.
-func (t *tlsConn) handshake(timeout time.Duration) error {
+// handshake agrees with the client on TLS before anything is read from it. What it
+// sends for that is held until then, in a buffer that grows by doubling, and
+// counts for maxmemory-clients.
+func (c *conn) handshake(t *tlsConn, timeout time.Duration) error {
+	held := int64(0)
+	t.raw.took = func(bytes int) {
+		more := 2 * int64(bytes)
+		held += more
+		c.mem.add(more)
+		c.srv.evict(false)
+	}
+	defer func() { c.mem.add(-held) }()
 	slots := t.raw.slots
 	slots <- struct{}{}
 	err := t.SetDeadline(time.Now().Add(timeout))

@@ -13,6 +13,7 @@ import (
 // Target is the node under attack.
 type Target struct {
 	Addr     string
+	TLSAddr  string // where it speaks TLS
 	Password string // of the default user; attackers know it, but for strangers
 }
 
@@ -36,14 +37,15 @@ const (
 	Slow        Family = "slow"        // clients that hold on to memory
 	Commands    Family = "commands"    // absurd counts, lengths and patterns
 	Strangers   Family = "strangers"   // clients without the password
+	TLS         Family = "tls"         // handshakes, and what is none
 )
 
 // Families returns all families.
-func Families() []Family { return []Family{Protocol, Connections, Slow, Commands, Strangers} }
+func Families() []Family { return []Family{Protocol, Connections, Slow, Commands, Strangers, TLS} }
 
 // All returns every attacker.
 func All() []Attacker {
-	return slices.Concat(protocolAttackers(), connectionAttackers(), slowAttackers(), commandAttackers(), strangers())
+	return slices.Concat(protocolAttackers(), connectionAttackers(), slowAttackers(), commandAttackers(), strangers(), tlsAttackers())
 }
 
 // Of returns the attackers of a family.

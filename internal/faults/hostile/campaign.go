@@ -37,9 +37,9 @@ func runCampaign(ctx context.Context, t testenv.TB, total time.Duration, seed ui
 	t.Logf("seed %d, %v, maxclients %d", seed, total, clients)
 	c.crowd(ctx)
 	for _, f := range Families() {
-		c.attack(ctx, string(f), Of(f), total/12, 0)
+		c.attack(ctx, string(f), Of(f), total/time.Duration(2*len(Families())+2), 0)
 	}
-	c.attack(ctx, "all together", All(), total-total*5/12, clients/2)
+	c.attack(ctx, "all together", All(), total/2, clients/2)
 	c.restart(ctx)
 	if ctx.Err() == nil && !t.Failed() {
 		t.Logf("%v", &c.sum)

@@ -39,11 +39,14 @@ type node struct {
 func startNode(ctx context.Context, t testenv.TB, clients int) *node {
 	t.Helper()
 	etcd, s3 := testenv.StartEtcd(t, 1, testenv.EtcdOptions{}), testenv.StartVersityGW(t)
-	n := &node{Target: Target{Addr: testenv.FreeAddr(t), Password: password}, t: t, clients: clients}
+	n := &node{Target: Target{Addr: testenv.FreeAddr(t), TLSAddr: testenv.FreeAddr(t), Password: password}, t: t, clients: clients}
+	_, tlsPort, _ := strings.Cut(n.TLSAddr, ":")
+	files := testenv.NewTLS(t)
 	n.proc = testenv.Start(t, testenv.Command{
 		Name: "node", Path: testenv.Redoubt(t), Env: s3.Env(), Forbid: testenv.RedoubtForbid,
 		Args: []string{
 			"node", "--cluster", "hostile", "--node-id", "node-0", "--listen", n.Addr,
+			"--tls-port", tlsPort, "--tls-cert-file", files.CertFile, "--tls-key-file", files.KeyFile, "--tls-auth-clients", "no",
 			"--etcd", strings.Join(etcd.Endpoints(), ","), "--store", s3.URL("redoubt"),
 			"--store-endpoint", s3.Endpoint, "--store-path-style", "--region", s3.Region,
 			"--requirepass", password, "--maxclients", strconv.Itoa(clients), "--maxmemory-clients", strconv.Itoa(clientMemory),
