@@ -35,7 +35,7 @@ func (r *reading) ServerHandshake(nc net.Conn) (net.Conn, credentials.AuthInfo, 
 }
 
 func (r *reading) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: r.name}
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 func (r *reading) Clone() credentials.TransportCredentials { c := *r; return &c }
