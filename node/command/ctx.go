@@ -93,6 +93,18 @@ type Ctx struct {
 	sketch []byte   // a sparse HyperLogLog that is being changed
 }
 
+// KeyGuard is a Session that knows what its client may do. One that is none may do
+// everything.
+type KeyGuard interface {
+	// MayReadAnyKey tells whether the command may read whatever keys the data names.
+	MayReadAnyKey(*Ctx) bool
+}
+
+func (c *Ctx) mayReadAnyKey() bool {
+	g, guarded := c.Session.(KeyGuard)
+	return !guarded || g.MayReadAnyKey(c)
+}
+
 // Effect records that the command changed data, as a command that has the same
 // outcome whenever and wherever it is applied. The arguments are copied.
 func (c *Ctx) Effect(args ...[]byte) {

@@ -97,7 +97,15 @@ func (s *sorting) parse(c *Ctx, mayStore bool) bool {
 		case o.Is("BY") && o.Value():
 			s.by = c.Args[o.Pos]
 			s.unsorted = s.unsorted || bytes.IndexByte(cString(s.by), '*') < 0
+			if bytes.IndexByte(cString(s.by), '*') >= 0 && !c.mayReadAnyKey() {
+				c.Error("ERR BY option of SORT denied due to insufficient ACL permissions.")
+				return false
+			}
 		case o.Is("GET") && o.Value():
+			if !c.mayReadAnyKey() {
+				c.Error("ERR GET option of SORT denied due to insufficient ACL permissions.")
+				return false
+			}
 			s.get = append(s.get, c.Args[o.Pos])
 		default:
 			c.SyntaxError()

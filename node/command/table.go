@@ -20,6 +20,7 @@ type Command struct {
 	Flags      Flags     //
 	Categories Cat       // beyond those that Flags imply
 	KeySpecs   []KeySpec // where the keys are
+	Channels   *Channels // where the channels are; nil: there are none
 	Tips       []string  // hints for cluster-aware clients
 
 	// Sub are the subcommands of a container. A container without a Handler
@@ -57,6 +58,7 @@ func (c *Command) Number() int { return c.number }
 type Table struct {
 	byName map[string]*Command
 	all    []*Command // sorted by name
+	size   int        // subcommands included
 	infos  [2]infos   // for RESP2 and RESP3
 }
 
@@ -83,6 +85,7 @@ func NewTable(groups ...[]*Command) *Table {
 		}
 		next += 1 + len(c.Sub)
 	}
+	t.size = next
 	slices.SortFunc(t.all, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
 	return t
 }
@@ -120,6 +123,9 @@ func (c *Command) complete(container string) {
 
 // All returns the top-level commands, sorted by name. It is not to be changed.
 func (t *Table) All() []*Command { return t.all }
+
+// Size is the number of commands, subcommands included: every Number is below it.
+func (t *Table) Size() int { return t.size }
 
 // Find returns the command of a full name ("get", "config|get") in any case,
 // or nil.

@@ -19,6 +19,10 @@ func (r *Reader) inline() bool {
 	return true
 }
 
+// SplitArgs splits a line into arguments like an inline command, unquoting them in
+// place, and reports whether its quotes are balanced.
+func SplitArgs(line []byte) ([][]byte, bool) { return splitArgs(nil, line) }
+
 // splitArgs appends the arguments of an inline command to args, by the rules of
 // Redis's sdssplitargs, and reports whether its quotes are balanced. Arguments
 // are unquoted in place: none gets longer by it, so they fit into the line.
