@@ -8,6 +8,7 @@
 // Everything of a cluster is under /redoubt/<cluster>/. This package owns:
 //
 //	nodes/<id>                       JSON NodeInfo, on the node's own lease
+//	users/<name>                     JSON User; only read here, the control plane writes them
 //	shards/<nnnn>/leader             JSON Leader, on the primary's lease
 //	shards/<nnnn>/sealed             JSON Sealed: up to where the log is in segments
 //	shards/<nnnn>/log/<seq>          one wal entry; seq as 20 decimal digits

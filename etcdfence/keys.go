@@ -16,6 +16,7 @@ const (
 // keys are the etcd keys of one shard; see the package comment.
 type keys struct {
 	nodes    string // prefix, with its slash
+	users    string // prefix, with its slash
 	shard    string // prefix, with its slash
 	leader   string
 	sealed   string
@@ -29,6 +30,7 @@ func newKeys(cluster string, shard int) keys {
 	p := base + fmt.Sprintf("shards/%04d/", shard)
 	return keys{
 		nodes:    base + "nodes/",
+		users:    base + "users/",
 		shard:    p,
 		leader:   p + "leader",
 		sealed:   p + "sealed",

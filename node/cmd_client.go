@@ -124,7 +124,7 @@ func clientSetInfo(x *command.Ctx) {
 }
 
 func clientInfo(x *command.Ctx) {
-	x.Out.Verbatim("txt", client(x).describe(time.Now(), x)+"\n")
+	x.Out.Verbatim("txt", client(x).describe(time.Now(), x.Args)+"\n")
 }
 
 func clientList(x *command.Ctx) {
@@ -157,7 +157,11 @@ func clientList(x *command.Ctx) {
 	now := time.Now()
 	for _, c := range client(x).srv.sorted() {
 		if keep(c) {
-			b.WriteString(c.describe(now, x) + "\n")
+			running := [][]byte(nil)
+			if c == client(x) {
+				running = x.Args
+			}
+			b.WriteString(c.describe(now, running) + "\n")
 		}
 		if limit := x.Out.Limit; limit > 0 && b.Len() > limit {
 			x.Out.Over = true // names can be of any length
@@ -186,9 +190,10 @@ func (s *server) sorted() []*conn {
 	return all
 }
 
-// describe is the connection's line in CLIENT LIST. Only the one that asks in x
-// executes; the others have no arguments and no replies in the making.
-func (c *conn) describe(now time.Time, x *command.Ctx) string {
+// describe is the connection's line in CLIENT LIST. running are the arguments of the
+// command that it runs at the moment; those that run none have no replies in the making
+// either.
+func (c *conn) describe(now time.Time, running [][]byte) string {
 	flags := ""
 	if c.monitors {
 		flags += "O"
@@ -219,9 +224,11 @@ func (c *conn) describe(now time.Time, x *command.Ctx) string {
 		queued, queuedBytes = len(c.tx.commands), c.tx.memory
 	}
 	args, making := 0, 0
-	if c == client(x) {
-		making = cap(c.w.B)
-		for _, a := range x.Args {
+	if running != nil {
+		if c.blocked == nil { // otherwise somebody else runs it, on behalf of c
+			making = cap(c.w.B)
+		}
+		for _, a := range running {
 			args += len(a)
 		}
 	}
@@ -232,10 +239,10 @@ func (c *conn) describe(now time.Time, x *command.Ctx) string {
 	if cmd == "" {
 		cmd = "NULL"
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=0 oll=%d omem=%d tot-mem=%d events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=0 oll=%d omem=%d tot-mem=%d events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.nc.RemoteAddr(), c.nc.LocalAddr(), -1, c.name,
 		int(now.Sub(c.created).Seconds()), int(now.Sub(c.lastActive).Seconds()), flags, c.db,
-		queued, received, max(0, c.bufferSize.Load()-received), args, queuedBytes, making, making, replies, held, total, cmd, c.proto, c.libName, c.libVer)
+		queued, received, max(0, c.bufferSize.Load()-received), args, queuedBytes, making, making, replies, held, total, cmd, c.user().Name(), c.proto, c.libName, c.libVer)
 }
 
 func clientNoEvict(x *command.Ctx) {
@@ -323,6 +330,7 @@ type killFilter struct {
 	id          *int64
 	addr, laddr *string
 	normal      *bool
+	account     *account
 	skipMe      bool
 }
 
@@ -330,7 +338,8 @@ func (f *killFilter) matches(c *conn) bool {
 	return (f.id == nil || *f.id == c.id) &&
 		(f.addr == nil || *f.addr == c.nc.RemoteAddr().String()) &&
 		(f.laddr == nil || *f.laddr == c.nc.LocalAddr().String()) &&
-		(f.normal == nil || *f.normal)
+		(f.normal == nil || *f.normal) &&
+		(f.account == nil || f.account == c.account)
 }
 
 func clientKill(x *command.Ctx) {
@@ -344,7 +353,7 @@ func clientKill(x *command.Ctx) {
 		x.Out.OK()
 		return
 	}
-	f, err := parseKillFilter(x.Args[2:])
+	f, err := parseKillFilter(x.Args[2:], usersOf(x))
 	if err != nil {
 		x.Out.Error(err.Error())
 		return
@@ -352,7 +361,7 @@ func clientKill(x *command.Ctx) {
 	x.Out.Int(int64(me.kill(f)))
 }
 
-func parseKillFilter(args [][]byte) (*killFilter, error) {
+func parseKillFilter(args [][]byte, us *users) (*killFilter, error) {
 	f := &killFilter{skipMe: true}
 	if len(args)%2 != 0 {
 		return nil, command.ErrSyntax
@@ -377,7 +386,7 @@ func parseKillFilter(args [][]byte) (*killFilter, error) {
 			}
 			f.normal = &normal
 		case "USER":
-			if value != "default" {
+			if f.account = us.all[value]; f.account == nil {
 				return nil, command.Error("ERR No such user '" + value + "'")
 			}
 		case "SKIPME":

@@ -84,13 +84,14 @@ func configSet(x *command.Ctx) {
 		}
 		chosen = append(chosen, p)
 	}
-	password := s.password.Load()
+	defaultUser, requirePass := e.users.def.now.Load(), e.users.requirePass
 	old := make([]string, len(chosen))
 	refuse := func(tried int, name string, err error) {
 		for j := range tried {
 			chosen[j].set(e, s, old[j])
 		}
-		s.password.Store(password)
+		e.users.put(defaultUser)
+		e.users.requirePass = requirePass
 		s.tlsStaged = nil
 		configFailed(x, name, err.Error())
 	}

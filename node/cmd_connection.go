@@ -1,6 +1,7 @@
 package node
 
 import (
+	"github.com/redoubtdb/redoubt/node/acl"
 	"github.com/redoubtdb/redoubt/node/command"
 	"github.com/redoubtdb/redoubt/node/resp"
 )
@@ -46,27 +47,17 @@ func auth(x *command.Ctx) {
 	switch {
 	case len(x.Args) > 3:
 		x.SyntaxError()
-	case len(x.Args) == 2 && !c.srv.cfg.hasPassword():
+	case usersOf(x).unknown:
+		x.Error(errUsersUnknown)
+	case len(x.Args) == 2 && usersOf(x).def.now.Load().NoPass():
 		x.Out.Error(errNoPassword)
-	case c.login(x.Args[1:]):
+	case len(x.Args) == 2 && c.login([]byte(acl.Default), x.Args[1], x.Args):
+		x.Out.OK()
+	case len(x.Args) == 3 && c.login(x.Args[1], x.Args[2], x.Args):
 		x.Out.OK()
 	default:
 		x.Out.Error(errWrongPass)
 	}
-}
-
-// login authenticates as [user] password. The one user is "default"; without a
-// password configured, any password is its password, as in Redis.
-func (c *conn) login(args [][]byte) bool {
-	if len(args) == 2 && string(args[0]) != "default" {
-		return false
-	}
-	if c.srv.cfg.hasPassword() && !c.srv.cfg.passwordIs(args[len(args)-1]) {
-		return false
-	}
-	c.authenticated = true
-	c.rd.SetAuthenticated(true)
-	return true
 }
 
 func hello(x *command.Ctx) {
@@ -104,7 +95,12 @@ func hello(x *command.Ctx) {
 			return
 		}
 	}
-	if credentials != nil && !c.login(credentials) {
+	switch {
+	case credentials == nil:
+	case usersOf(x).unknown:
+		x.Error(errUsersUnknown)
+		return
+	case !c.login(credentials[0], credentials[1], x.Args):
 		x.Out.Error(errWrongPass)
 		return
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/redoubtdb/redoubt/node/acl"
 	"github.com/redoubtdb/redoubt/node/command"
 )
 
@@ -244,6 +245,11 @@ func infoStats(w *infoWriter, c *conn) {
 	w.field("client_query_buffer_limit_disconnections", st.queryLimitCuts.Load())
 	w.field("client_output_buffer_limit_disconnections", st.outputLimitCuts.Load())
 	w.field("total_error_replies", st.errorReplies)
+	log := &c.srv.engine.users.log
+	w.field("acl_access_denied_auth", log.Denied(acl.DeniedAuth))
+	w.field("acl_access_denied_cmd", log.Denied(acl.DeniedCommand))
+	w.field("acl_access_denied_key", log.Denied(acl.DeniedKey))
+	w.field("acl_access_denied_channel", log.Denied(acl.DeniedChannel))
 }
 
 func infoCPU(w *infoWriter, _ *conn) {

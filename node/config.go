@@ -38,7 +38,10 @@ type Config struct {
 	Databases          int    // default 16
 	MaxClients         int    // default 10000, or fewer where the limit on open files is low
 	MaxMemoryClients   string // bytes all clients may take ("256mb"), or percent of maxmemory ("10%"); default a tenth of the memory, "0": no limit
-	RequirePass        string // "" lets everybody in who reaches the port
+	RequirePass        string // password of the default user; "" lets everybody in who reaches the port
+	ProtectedMode      string // yes or no: let nobody in from elsewhere while the default user needs no password; default yes
+	ACLFile            string // file with the node's users, for ACL LOAD and ACL SAVE
+	ManagedUsers       bool   // the users are those that etcd has for the cluster, on every node
 	EnableDebugCommand string // no, yes or local; default no
 
 	Logger  *slog.Logger          // default: nothing is logged
@@ -69,6 +72,9 @@ func (c *Config) Check() error {
 	case "no", "yes", "local":
 	default:
 		return fmt.Errorf("enable-debug-command must be no, yes or local, not %q", c.EnableDebugCommand)
+	}
+	if err := c.checkUsers(); err != nil {
+		return err
 	}
 	setDefault(&c.LeaseTTL, etcdfence.DefaultLeaseTTL)
 	setDefault(&c.HeadLimit, etcdfence.DefaultHeadLimit)
@@ -103,6 +109,21 @@ func (c *Config) checkListen() error {
 		if _, _, err := net.SplitHostPort(c.TLS.Listen); err != nil {
 			return fmt.Errorf("listen address of TLS must be host:port: %w", err)
 		}
+	}
+	return nil
+}
+
+// checkUsers is Check for who may use the node.
+func (c *Config) checkUsers() error {
+	switch c.ProtectedMode {
+	case "":
+		c.ProtectedMode = "yes"
+	case "no", "yes":
+	default:
+		return fmt.Errorf("protected-mode must be no or yes, not %q", c.ProtectedMode)
+	}
+	if c.ManagedUsers && (c.RequirePass != "" || c.ACLFile != "") {
+		return errors.New("managed users are kept in etcd, the default user among them: neither requirepass nor aclfile can be given")
 	}
 	return nil
 }

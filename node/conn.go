@@ -84,6 +84,7 @@ type session struct {
 	name          string
 	libName       string
 	libVer        string
+	account       *account // whom it is logged in as
 	authenticated bool
 	readonly      bool // READONLY was sent: reads from a replica are accepted
 	reply         replyMode

@@ -119,10 +119,15 @@ func (c *conn) admit(cmd *command.Command, args [][]byte) error {
 	}
 	data := flags&(command.Write|command.ReadOnly) != 0
 	switch {
-	case !c.authenticated && cmd.Flags&command.NoAuth == 0:
+	case cmd.Flags&command.NoAuth == 0 && c.mustAuthenticate():
 		return errNoAuth
 	case c.tx != nil && cmd.Flags&command.NoMulti != 0:
 		return errNotInMulti
+	}
+	if err := c.permit(cmd, args); err != nil {
+		return err
+	}
+	switch {
 	case e.role == RoleLoading && flags&command.Loading == 0:
 		return errLoading
 	case e.role == RolePrimary && c.outOfMemory(cmd, flags):

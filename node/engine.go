@@ -34,6 +34,7 @@ type engine struct {
 	pause    pausing
 	ctx      command.Ctx
 	stats    stats
+	users    *users
 
 	activeExpire bool
 
@@ -62,6 +63,7 @@ func newEngine(t *command.Table, ks *keyspace.Keyspace) *engine {
 		last: newLastWrite(), watched: watchTable{}, waits: newWaitTable(), activeExpire: true,
 		latencyTracking: true, latencyPercentiles: usualPercentiles, slowlog: slowlog{slowerThan: 10_000, maxLen: 128},
 	}
+	e.users = newUsers(t)
 	e.turns.mu = &e.mu
 	e.stats.started = time.Now()
 	e.ctx.Listener = e

@@ -23,6 +23,7 @@ func TestRowsEqualRedis(t *testing.T) {
 	commandtest.CompareRows(t, redis.Addr, connectionRows())
 	commandtest.CompareRows(t, redis.Addr, transactionRows())
 	commandtest.CompareRows(t, redis.Addr, configRows())
+	commandtest.CompareRows(t, redis.Addr, aclRows())
 	commandtest.CompareRows(t, redis.Addr, infoRows())
 	commandtest.CompareRows(t, redis.Addr, slices.DeleteFunc(replicationRows(), func(c *command.Command) bool {
 		return c.Name == "waitaof" // of Redis 7.2

@@ -102,6 +102,12 @@ func exec(x *command.Ctx) {
 	x.Out.Array(len(tx.commands))
 	for _, q := range tx.commands {
 		x.Out.Proto = c.proto // HELLO may have changed it
+		if err := c.permitQueued(q); err != nil {
+			before := len(c.w.B)
+			c.w.Error(err.Error())
+			e.stats.errorReply(c.w.B[before:])
+			continue
+		}
 		e.invoke(c, c.w, q.cmd, q.args)
 	}
 }

@@ -81,6 +81,9 @@ func New(cfg Config) (*Node, error) {
 		HeadLimit: cfg.HeadLimit, LeaseTTL: cfg.LeaseTTL, Spill: n.segments, Logger: n.log, Metrics: n.metrics,
 	})
 	n.engine = newEngine(Table(), keyspace.New(keyspace.Config{Databases: cfg.Databases}))
+	if err := n.engine.users.configure(&cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("node: %w", err), ln.close())
+	}
 	n.server = newServer(n, ln)
 	n.server.start()
 	return n, nil
@@ -119,6 +122,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.watchSnapshots(gctx) })
 	g.Go(func() error { return n.watchUse(gctx) })
 	g.Go(func() error { return n.engine.releaseLoop(gctx) })
+	if n.cfg.ManagedUsers {
+		g.Go(func() error { return n.watchUsers(gctx) })
+	}
 	g.Go(func() error { return n.runRoles(gctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

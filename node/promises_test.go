@@ -100,15 +100,26 @@ type talker struct {
 
 func talk(t *testing.T, n *Node) *talker {
 	t.Helper()
-	nc, err := net.Dial("tcp", n.Addr())
+	c := dial(t, n)
+	c.id = strings.TrimPrefix(c.ask("CLIENT ID"), ":")
+	return c
+}
+
+// dial is talk for a client that has to authenticate first.
+func dial(t *testing.T, n *Node) *talker {
+	t.Helper()
+	return talkTo(t, n.Addr())
+}
+
+func talkTo(t *testing.T, addr string) *talker {
+	t.Helper()
+	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(time.Minute))
-	c := &talker{t: t, nc: nc, r: bufio.NewReader(nc)}
-	c.id = strings.TrimPrefix(c.ask("CLIENT ID"), ":")
-	return c
+	return &talker{t: t, nc: nc, r: bufio.NewReader(nc)}
 }
 
 func (c *talker) send(line string) {
@@ -384,13 +395,7 @@ func TestForgottenShardIsRefused(t *testing.T) {
 
 func TestRequirePass(t *testing.T) {
 	n := startNode(t, func(c *Config) { c.RequirePass = "secret" })
-	nc, err := net.Dial("tcp", n.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(time.Minute))
-	c := &talker{t: t, nc: nc, r: bufio.NewReader(nc)}
+	c := dial(t, n)
 	for _, step := range [][2]string{
 		{"GET k", "-NOAUTH Authentication required."},
 		{"AUTH wrong", "-WRONGPASS invalid username-password pair or user is disabled."},

@@ -23,6 +23,7 @@ func Table() *command.Table {
 			connectionRows(),
 			transactionRows(),
 			clientRows(),
+			aclRows(),
 			configRows(),
 			infoRows(),
 			replicationRows(),

@@ -83,8 +83,12 @@ func (s *server) accept(ln net.Listener, wrap func(net.Conn) net.Conn) {
 		}
 		pause = 5 * time.Millisecond
 		s.keepAlive(nc)
-		if nc = wrap(nc); !s.welcome(nc) {
-			s.turnAway(nc)
+		nc = wrap(nc)
+		switch {
+		case s.protects(nc):
+			s.turnAway(nc, errProtected)
+		case !s.welcome(nc):
+			s.turnAway(nc, errMaxClients)
 		}
 	}
 }
@@ -97,9 +101,11 @@ func (s *server) keepAlive(nc net.Conn) {
 	}
 }
 
-// turnAway tells a client past maxclients so. Over TLS it is just closed, as by
-// Redis: there is no handshake yet that could carry it.
-func (s *server) turnAway(nc net.Conn) {
+const errMaxClients = "ERR max number of clients reached"
+
+// turnAway tells a client why it is not let in. Over TLS it is just closed: there is
+// no handshake yet that could carry it.
+func (s *server) turnAway(nc net.Conn, why string) {
 	s.engine.stats.rejectedConnections.Add(1)
 	if _, ok := nc.(*tlsConn); ok {
 		nc.Close()
@@ -107,7 +113,7 @@ func (s *server) turnAway(nc net.Conn) {
 	}
 	// The socket buffer of a new connection takes this without blocking.
 	nc.SetWriteDeadline(time.Now().Add(time.Second))
-	nc.Write([]byte("-ERR max number of clients reached\r\n"))
+	nc.Write([]byte("-" + why + "\r\n"))
 	nc.Close()
 }
 
@@ -145,7 +151,8 @@ func (s *server) welcome(nc net.Conn) bool {
 
 // newSession is the state of a connection that has not said anything.
 func (c *conn) newSession() session {
-	return session{proto: 2, authenticated: !c.srv.cfg.hasPassword()}
+	us := c.srv.engine.users
+	return session{proto: 2, account: us.def, authenticated: us.open()}
 }
 
 func (s *server) run(c *conn) {

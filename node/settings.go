@@ -1,8 +1,6 @@
 package node
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"math"
@@ -27,7 +25,7 @@ type settings struct {
 	maxMemory    atomic.Int64 // maxmemory: bytes of the data, 0: no limit
 	clientShare  atomic.Int64 // maxmemory-clients: bytes, or if negative percent of maxmemory
 	listCompress atomic.Int64 // list-compress-depth
-	password     atomic.Pointer[[32]byte]
+	protected    atomic.Bool  // protected-mode
 	output       atomic.Pointer[outputLimits]
 	idle         idleSettings
 
@@ -63,26 +61,8 @@ func newSettings(c *Config, ln listeners, log *slog.Logger) *settings {
 	s.maxQuery.Store(1 << 30)
 	s.output.Store(&defaultOutputLimits)
 	s.idle.init()
-	s.setPassword(c.RequirePass)
+	s.protected.Store(c.ProtectedMode == "yes")
 	return s
-}
-
-// setPassword keeps a password by its SHA-256 only; "" removes it.
-func (s *settings) setPassword(p string) {
-	if p == "" {
-		s.password.Store(nil)
-		return
-	}
-	sum := sha256.Sum256([]byte(p))
-	s.password.Store(&sum)
-}
-
-func (s *settings) hasPassword() bool { return s.password.Load() != nil }
-
-func (s *settings) passwordIs(p []byte) bool {
-	want := s.password.Load()
-	got := sha256.Sum256(p)
-	return want != nil && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 func (s *settings) limits() resp.Limits {
@@ -283,6 +263,9 @@ var parameters = slices.SortedFunc(slices.Values(slices.Concat(idleParameters(),
 
 // activeParameters are those of what a node does.
 var activeParameters = []parameter{
+	pubSubDefaultParam,
+	aclFileParam,
+	logMaxParam,
 	heldParam("appendfsync", "every write is on disk on a quorum before its reply", always("always")),
 	heldParam("appendonly", "every write is logged", always("yes")),
 	heldParam("bind", "Failed to bind to specified addresses: they are fixed when the node starts", func(s *settings) string { return s.bind }),
@@ -310,17 +293,8 @@ var activeParameters = []parameter{
 	heldParam("maxmemory-policy", "nothing is ever evicted", always("noeviction")),
 	heldParam("port", "Unable to listen on this port: it is fixed when the node starts", func(s *settings) string { return strconv.Itoa(s.port) }),
 	bytesParam("proto-max-bulk-len", 1<<20, 512<<20, func(s *settings) *atomic.Int64 { return &s.maxBulk }),
-	{
-		name: "requirepass",
-		// The password is kept by its hash; Redis would show it.
-		get: func(_ *engine, s *settings) string {
-			if s.hasPassword() {
-				return "(set)"
-			}
-			return ""
-		},
-		set: func(_ *engine, s *settings, v string) error { s.setPassword(v); return nil },
-	},
+	protectedParam,
+	requirePassParam,
 	heldParam("save", "snapshots are made by redoubt snapshot, away from the nodes", always("")),
 	limitParam("set-max-intset-entries", func(c *keyspace.Config) *int { return &c.SetMaxIntsetEntries }),
 	limitParam("set-max-listpack-entries", func(c *keyspace.Config) *int { return &c.SetMaxListpackEntries }),

@@ -23,9 +23,8 @@ func (i *idleSettings) init() {
 }
 
 const (
-	whyNoDefrag   = "there is no allocator whose fragments could be moved together"
-	whyLazy       = "memory is always freed in the background, by Go's garbage collector"
-	whyNotProtect = "a node serves whoever reaches its port; requirepass asks them for a password"
+	whyNoDefrag = "there is no allocator whose fragments could be moved together"
+	whyLazy     = "memory is always freed in the background, by Go's garbage collector"
 )
 
 func idleParameters() []parameter {
@@ -37,7 +36,6 @@ func idleParameters() []parameter {
 		intParam("lfu-log-factor", 0, maxInt, func(s *settings) *atomic.Int64 { return &s.idle.lfuLogFactor }),
 		intParam("maxmemory-eviction-tenacity", 0, 100, func(s *settings) *atomic.Int64 { return &s.idle.tenacity }),
 		intParam("maxmemory-samples", 1, maxInt, func(s *settings) *atomic.Int64 { return &s.idle.samples }),
-		heldSwitch("protected-mode", whyNotProtect, "no"),
 		{name: "replicaof", get: getReplicaOf},
 		{name: "slaveof", get: getReplicaOf},
 	}

@@ -72,6 +72,8 @@ func secrets(cmd *command.Command, args [][]byte) func(i int) bool {
 	switch cmd.FullName() {
 	case "auth":
 		return func(i int) bool { return i > 0 }
+	case "acl|setuser", "acl|deluser", "acl|getuser":
+		return func(i int) bool { return i > 1 }
 	case "hello":
 		for i := 2; i < len(args); i++ {
 			if command.EqualFold(args[i], "AUTH") {

@@ -5,6 +5,20 @@ import "github.com/redoubtdb/redoubt/node/command"
 // summaries are what COMMAND DOCS says of the commands of connections and the server, by
 // full name.
 var summaries = map[string]string{
+	"acl":                 "Commands about users and what they may do",
+	"acl|cat":             "Lists the categories, or the commands of one",
+	"acl|deluser":         "Removes users and ends their connections",
+	"acl|dryrun":          "Tells whether a user may run a command, without running it",
+	"acl|genpass":         "Makes up a password",
+	"acl|getuser":         "Describes a user",
+	"acl|help":            "Explains the subcommands",
+	"acl|list":            "Lists all users as rules that make them",
+	"acl|load":            "Reads the users anew from the ACL file",
+	"acl|log":             "Lists what was denied of late, or forgets it",
+	"acl|save":            "Writes the users to the ACL file",
+	"acl|setuser":         "Makes a user, or changes one",
+	"acl|users":           "Lists the names of all users",
+	"acl|whoami":          "Returns the name of the user that the connection is logged in as",
 	"auth":                "Logs the connection in",
 	"client":              "Commands about connections",
 	"client|getname":      "Returns the name of the connection",

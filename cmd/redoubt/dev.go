@@ -164,7 +164,7 @@ In another terminal:
 Ctrl-C stops it; nothing that was acknowledged is lost, not even by kill -9.
 `, e.S3.AccessKey, e.S3.SecretKey, e.S3.Region, e.S3.Endpoint, e.S3.URL(), dirFlag(c.Dir), programName())
 	if ip := net.ParseIP(c.Bind); c.RequirePass == "" && ip != nil && !ip.IsLoopback() {
-		fmt.Fprintf(w, "\nWarning: --bind %s lets everybody in who reaches this machine; give --requirepass.\n", c.Bind)
+		fmt.Fprintf(w, "\nWarning: on %s only clients of this machine are let in as long as there is no password; give --requirepass.\n", c.Bind)
 	}
 }
 

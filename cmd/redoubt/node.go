@@ -30,6 +30,9 @@ type nodeOptions struct {
 	headLimit           byteSize
 	leaseTTL            time.Duration
 	requirePass         string
+	aclFile             string
+	managedUsers        bool
+	protectedMode       string
 	debugCommand        string
 	databases           int
 	maxClients          int
@@ -108,6 +111,9 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.Var(&o.headLimit, "head-limit", "bytes of log that etcd may hold; writes are refused beyond")
 	set.DurationVar(&o.leaseTTL, "lease-ttl", etcdfence.DefaultLeaseTTL, "how long a dead primary keeps the shard")
 	set.StringVar(&o.requirePass, "requirepass", "", "password that clients must AUTH with")
+	set.StringVar(&o.aclFile, "aclfile", "", "file with the users of this node, for ACL LOAD and ACL SAVE")
+	set.BoolVar(&o.managedUsers, "managed-users", false, "let in the users that etcd has for the cluster, and nobody else")
+	set.StringVar(&o.protectedMode, "protected-mode", "yes", "while no password is needed, let clients in from this machine only: yes or no")
 	set.StringVar(&o.debugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	set.IntVar(&o.databases, "databases", 16, "number of databases to SELECT from")
 	set.IntVar(&o.maxClients, "maxclients", 10000, "clients at the same time")
@@ -164,8 +170,9 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		LeaseTTL: o.leaseTTL, HeadLimit: int64(o.headLimit),
 		SegmentSize: int64(o.segmentSize), SegmentAge: o.segmentAge,
 		Databases: o.databases, MaxClients: o.maxClients, MaxMemoryClients: o.maxMemoryClients,
-		RequirePass: o.requirePass, EnableDebugCommand: o.debugCommand,
-		Logger: log, Metrics: registry,
+		RequirePass: o.requirePass, ACLFile: o.aclFile, ManagedUsers: o.managedUsers, ProtectedMode: o.protectedMode,
+		EnableDebugCommand: o.debugCommand,
+		Logger:             log, Metrics: registry,
 	}
 	if err := cfg.Check(); err != nil {
 		return usagef(cmd, "%w", err)

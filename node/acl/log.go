@@ -37,7 +37,7 @@ const (
 
 // Log keeps the newest denials. The zero value keeps none.
 type Log struct {
-	max     int
+	max     int64
 	nextID  int64
 	entries []*Entry // the newest first
 	counts  [len(reasonNames)]uint64
@@ -45,10 +45,10 @@ type Log struct {
 
 // SetMax changes how many entries are kept at most; more of them go when the next
 // denial comes, as in Redis.
-func (l *Log) SetMax(n int) { l.max = n }
+func (l *Log) SetMax(n int64) { l.max = n }
 
 // Max is how many entries are kept at most.
-func (l *Log) Max() int { return l.max }
+func (l *Log) Max() int64 { return l.max }
 
 // Add notes a denial at e.Updated.
 func (l *Log) Add(e Entry) {
@@ -69,7 +69,7 @@ func (l *Log) Add(e Entry) {
 	e.Count, e.ID, e.Created = 1, l.nextID, e.Updated
 	l.nextID++
 	l.entries = slices.Insert(l.entries, 0, &e)
-	if len(l.entries) > l.max {
+	if int64(len(l.entries)) > l.max {
 		clear(l.entries[l.max:])
 		l.entries = l.entries[:l.max]
 	}

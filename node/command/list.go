@@ -49,7 +49,7 @@ func listRows() []*Command {
 		{Name: "rpoplpush", Summary: "Moves the last element of a list to the front of another",
 			Since: "1.2.0", Arity: 3, Flags: Write | DenyOOM, KeySpecs: twoLists, Handler: cmdRPopLPush},
 		{Name: "lmpop", Summary: "Removes elements from the first list that has any and returns them",
-			Since: "7.0.0", Arity: -4, Flags: Write, KeySpecs: counted(1), Handler: cmdLMPop},
+			Since: "7.0.0", Arity: -4, Flags: Write, KeySpecs: counted(1), GetKeys: countedKeys(1, 2), Handler: cmdLMPop},
 
 		{Name: "blpop", Summary: "Waits for an element at the front of one of several lists, removes and returns it",
 			Since: "2.0.0", Arity: -3, Flags: block, KeySpecs: []KeySpec{Keys(1, -2, 1, pop)}, Handler: func(c *Ctx) { blockingListPop(c, true) }},
@@ -60,7 +60,7 @@ func listRows() []*Command {
 		{Name: "brpoplpush", Summary: "Waits for the last element of a list and moves it to the front of another",
 			Since: "2.2.0", Arity: 4, Flags: block | DenyOOM, KeySpecs: twoLists, Handler: cmdBRPopLPush},
 		{Name: "blmpop", Summary: "Waits until one of several lists has elements, removes some and returns them",
-			Since: "7.0.0", Arity: -5, Flags: Write | Blocking, KeySpecs: counted(2), Handler: cmdBLMPop},
+			Since: "7.0.0", Arity: -5, Flags: Write | Blocking, KeySpecs: counted(2), GetKeys: countedKeys(2, 3), Handler: cmdBLMPop},
 	}
 	for _, r := range rows {
 		r.Group, r.Categories = "list", CatList
