@@ -50,7 +50,27 @@ var differences = []difference{
 	{file: "unit/introspection-2", test: "EVAL command is marked with movablekeys", needs: "eval"},
 	{file: "unit/introspection-2", test: "COMMAND LIST FILTERBY PATTERN - list all commands/subcommands", needs: "cluster"},
 
+	// What users may be allowed of commands that are not built. The ones about ACL LOG's
+	// transactions go on as the user that a test before them makes, with EVAL.
+	{file: "unit/acl", test: "It's possible to allow subscribing to a subset of channels", needs: "subscribe"},
+	{file: "unit/acl", test: "It's possible to allow subscribing to a subset of shard channels", needs: "ssubscribe"},
+	{file: "unit/acl", test: "It's possible to allow subscribing to a subset of channel patterns", needs: "psubscribe"},
+	{file: "unit/acl", test: "Subscribers are killed when revoked of channel permission", needs: "subscribe"},
+	{file: "unit/acl", test: "Subscribers are killed when revoked of pattern permission", needs: "psubscribe"},
+	{file: "unit/acl", test: "Subscribers are killed when revoked of allchannels permission", needs: "psubscribe"},
+	{file: "unit/acl", test: "Subscribers are pardoned if literal permissions are retained and/or gaining allchannels", needs: "subscribe"},
+	{file: "unit/acl", test: "ACL CAT category - list all commands/subcommands that belong to category", needs: "function"},
+	{file: "unit/acl", test: "ACL requires explicit permission for scripting for EVAL_RO, EVALSHA_RO and FCALL_RO", needs: "eval_ro"},
+	{file: "unit/acl", test: "ACL LOG shows failed command executions at toplevel", needs: "eval"},
+	{file: "unit/acl", test: "ACL LOG is able to log channel access violations and channel name", needs: "publish"},
+	{file: "unit/acl", test: "ACL LOG can distinguish the transaction context (1)", needs: "eval"},
+	{file: "unit/acl", test: "ACL LOG can distinguish the transaction context (2)", needs: "eval"},
+	{file: "unit/acl", test: "ACL can log errors in the context of Lua scripting", needs: "eval"},
+	{file: "unit/acl-v2", test: "Test various odd commands for key permissions", reason: "asks about MIGRATE and EVAL: " + noMigrate},
+	{file: "unit/acl-v2", test: "Test sharded channel permissions", needs: "spublish"},
+
 	// What Redis 7.2 answers, and 7.0 otherwise.
+	{file: "unit/acl", test: "ACLs set can include subcommands, if already full command exists", reason: "since 7.2 a user is described by the rules it was given; this one is about a command that is allowed already"},
 	{file: "unit/type/stream-cgroups", test: "Blocking XREADGROUP: key deleted", reason: laterXReadGroup},
 	{file: "unit/type/stream-cgroups", test: "Blocking XREADGROUP: key type changed with SET", reason: laterXReadGroup},
 	{file: "unit/type/stream-cgroups", test: "Blocking XREADGROUP: key type changed with transaction", reason: laterXReadGroup},

@@ -61,11 +61,38 @@ var edits = []edit{
 		why:  "a test that failed half-way leaves its connection inside MULTI or with unread replies, and the next ones would be judged by that",
 	},
 	{
+		file: "tests/support/redis.tcl",
+		old:  "            - {return -code error [redis_read_line $fd]}\n            $ {return [redis_bulk_read $fd]}\n",
+		new: "            - {return -code error [words_of_70 [redis_read_line $fd]]}\n" +
+			"            $ {return [words_of_70 [redis_bulk_read $fd]]}\n",
+		why: wordsOf72,
+	},
+	{
+		file: "tests/support/redis.tcl",
+		old:  "proc ::redis::redis_bulk_read {fd} {\n",
+		new: "proc ::redis::words_of_70 text {\n" +
+			"    if {[regexp {^user \\S+ o(n|ff) } $text]} {return [string map {{ sanitize-payload } { }} $text]}\n" +
+			"    regsub {^NOPERM User \\S+ has} $text {NOPERM this user has} text\n" +
+			"    regsub {^NOPERM No permissions to access a (key|channel)$} $text {NOPERM this user has no permissions to access one of the \\1s used as arguments} text\n" +
+			"    regsub {^User \\S+ has no permissions to (run|access) the} $text {This user has no permissions to \\1 the} text\n" +
+			"    return $text\n}\n\n" +
+			"proc ::redis::redis_bulk_read {fd} {\n",
+		why: wordsOf72,
+	},
+	{
 		file: "tests/unit/info.tcl", old: `start_server {tags {"info" "external:skip"}}`, new: `start_server {tags {"info"}}`,
 		why: changesServer,
 	},
 	{
 		file: "tests/unit/limits.tcl", old: `start_server {tags {"limits network external:skip"}`, new: `start_server {tags {"limits network"}`,
+		why: changesServer,
+	},
+	{
+		file: "tests/unit/acl.tcl", old: `start_server {tags {"acl external:skip"}}`, new: `start_server {tags {"acl"}}`,
+		why: changesServer,
+	},
+	{
+		file: "tests/unit/acl-v2.tcl", old: `start_server {tags {"acl external:skip"}}`, new: `start_server {tags {"acl"}}`,
 		why: changesServer,
 	},
 	{
@@ -81,6 +108,8 @@ var edits = []edit{
 		why: changesServer,
 	},
 }
+
+const wordsOf72 = "the suite is of 7.0; 7.2 says in other words what a user may not do, and says of each user that payloads are sanitized"
 
 const changesServer = "spares external servers what it sets and counts; these are fresh, and nobody else's"
 

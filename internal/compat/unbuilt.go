@@ -14,7 +14,6 @@ var parts = map[string]string{
 	"subscribe": "publish/subscribe", "psubscribe": "publish/subscribe", "ssubscribe": "publish/subscribe",
 	"unsubscribe": "publish/subscribe", "punsubscribe": "publish/subscribe", "sunsubscribe": "publish/subscribe",
 	"publish": "publish/subscribe", "spublish": "publish/subscribe", "pubsub": "publish/subscribe",
-	"acl":     "ACL users",
 	"cluster": "cluster mode", "asking": "cluster mode",
 	"client|pause": "CLIENT PAUSE", "client|unpause": "CLIENT PAUSE",
 	"client|tracking": "client-side caching", "client|caching": "client-side caching",
