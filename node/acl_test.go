@@ -230,7 +230,7 @@ func TestACLFile(t *testing.T) {
 		}
 	}
 	write("user u on >p ~a +@all\n")
-	change := func(c *Config) { c.ACLFile, c.RequirePass = file, "secret" }
+	change := func(c *Config) { c.ACLFile, c.RequirePass, c.ACLPubSubDefault = file, "secret", "allchannels" }
 	n := startNode(t, change)
 	admin, u, v := dial(t, n), dial(t, n), dial(t, n)
 	admin.expect([2]string{"PING", "-NOAUTH Authentication required."}, [2]string{"AUTH secret", "+OK"},
@@ -240,6 +240,9 @@ func TestACLFile(t *testing.T) {
 	saved := strings.Split(strings.TrimSpace(readFile(t, file)), "\n")
 	if listed := admin.bulks("ACL LIST"); strings.Join(saved, ";") != strings.Join(listed, ";") || len(saved) != 3 {
 		t.Fatalf("saved %q, listed %q", saved, listed)
+	}
+	if !strings.Contains(saved[1], " ~a &* +@all") {
+		t.Fatalf("acl-pubsub-default is not heeded: %q", saved[1])
 	}
 	if strings.Contains(strings.Join(saved, ""), "secret") {
 		t.Fatal("a password is in the file")

@@ -40,6 +40,7 @@ type Config struct {
 	MaxMemoryClients   string // bytes all clients may take ("256mb"), or percent of maxmemory ("10%"); default a tenth of the memory, "0": no limit
 	RequirePass        string // password of the default user; "" lets everybody in who reaches the port
 	ProtectedMode      string // yes or no: let nobody in from elsewhere while the default user needs no password; default yes
+	ACLPubSubDefault   string // channels of new users: resetchannels or allchannels; default resetchannels
 	ACLFile            string // file with the node's users, for ACL LOAD and ACL SAVE
 	ManagedUsers       bool   // the users are those that etcd has for the cluster, on every node
 	EnableDebugCommand string // no, yes or local; default no
@@ -121,6 +122,13 @@ func (c *Config) checkUsers() error {
 	case "no", "yes":
 	default:
 		return fmt.Errorf("protected-mode must be no or yes, not %q", c.ProtectedMode)
+	}
+	switch c.ACLPubSubDefault {
+	case "":
+		c.ACLPubSubDefault = resetChannels
+	case resetChannels, allChannels:
+	default:
+		return fmt.Errorf("acl-pubsub-default must be %s or %s, not %q", resetChannels, allChannels, c.ACLPubSubDefault)
 	}
 	if c.ManagedUsers && (c.RequirePass != "" || c.ACLFile != "") {
 		return errors.New("managed users are kept in etcd, the default user among them: neither requirepass nor aclfile can be given")

@@ -159,6 +159,7 @@ func TestUsersConfig(t *testing.T) {
 		func(c *Config) { c.ManagedUsers, c.RequirePass = true, "x" },
 		func(c *Config) { c.ManagedUsers, c.ACLFile = true, "x" },
 		func(c *Config) { c.ProtectedMode = "maybe" },
+		func(c *Config) { c.ACLPubSubDefault = "maybe" },
 	} {
 		cfg := Config{Cluster: "c", NodeID: "n", Listen: ":0", Etcd: etcd, Store: testStore(t)}
 		change(&cfg)

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	errManagedUsers command.Error = "ERR the users of this cluster are managed: they are kept in etcd and the same on every node, change them there (redoubt user, Terraform)"
+	errManagedUsers command.Error = "ERR the users of this cluster are managed: they are in etcd, the same for all of its nodes, and are changed there"
 	errUsersUnknown command.Error = "LOADING the users of this cluster have not been read from etcd yet"
 )
 
@@ -55,6 +55,7 @@ func newUsers(t *command.Table) *users {
 // configure takes what a node's configuration says of users.
 func (u *users) configure(c *Config) error {
 	u.logger = c.Logger
+	u.grammar.AllChannels = c.ACLPubSubDefault == allChannels
 	if c.RequirePass != "" {
 		u.setPassword(c.RequirePass)
 	}
@@ -196,20 +197,26 @@ var logMaxParam = parameter{
 	},
 }
 
+// The values of acl-pubsub-default.
+const (
+	resetChannels = "resetchannels"
+	allChannels   = "allchannels"
+)
+
 var pubSubDefaultParam = parameter{
 	name: "acl-pubsub-default",
 	get: func(e *engine, _ *settings) string {
 		if e.users.grammar.AllChannels {
-			return "allchannels"
+			return allChannels
 		}
-		return "resetchannels"
+		return resetChannels
 	},
 	set: func(e *engine, _ *settings, v string) error {
 		word := strings.ToLower(v)
-		if word != "allchannels" && word != "resetchannels" {
+		if word != allChannels && word != resetChannels {
 			return badValue("argument(s) must be one of the following: allchannels, resetchannels")
 		}
-		e.users.grammar.AllChannels = word == "allchannels"
+		e.users.grammar.AllChannels = word == allChannels
 		return nil
 	},
 }

@@ -31,6 +31,7 @@ type nodeOptions struct {
 	leaseTTL            time.Duration
 	requirePass         string
 	aclFile             string
+	pubSubDefault       string
 	managedUsers        bool
 	protectedMode       string
 	debugCommand        string
@@ -112,6 +113,7 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.DurationVar(&o.leaseTTL, "lease-ttl", etcdfence.DefaultLeaseTTL, "how long a dead primary keeps the shard")
 	set.StringVar(&o.requirePass, "requirepass", "", "password that clients must AUTH with")
 	set.StringVar(&o.aclFile, "aclfile", "", "file with the users of this node, for ACL LOAD and ACL SAVE")
+	set.StringVar(&o.pubSubDefault, "acl-pubsub-default", "resetchannels", "channels of new users: resetchannels (none) or allchannels")
 	set.BoolVar(&o.managedUsers, "managed-users", false, "let in the users that etcd has for the cluster, and nobody else")
 	set.StringVar(&o.protectedMode, "protected-mode", "yes", "while no password is needed, let clients in from this machine only: yes or no")
 	set.StringVar(&o.debugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
@@ -170,7 +172,7 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		LeaseTTL: o.leaseTTL, HeadLimit: int64(o.headLimit),
 		SegmentSize: int64(o.segmentSize), SegmentAge: o.segmentAge,
 		Databases: o.databases, MaxClients: o.maxClients, MaxMemoryClients: o.maxMemoryClients,
-		RequirePass: o.requirePass, ACLFile: o.aclFile, ManagedUsers: o.managedUsers, ProtectedMode: o.protectedMode,
+		RequirePass: o.requirePass, ACLFile: o.aclFile, ACLPubSubDefault: o.pubSubDefault, ManagedUsers: o.managedUsers, ProtectedMode: o.protectedMode,
 		EnableDebugCommand: o.debugCommand,
 		Logger:             log, Metrics: registry,
 	}
