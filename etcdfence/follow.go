@@ -30,6 +30,14 @@ type SealedHandler interface {
 	Sealed(s Sealed)
 }
 
+// HandoverHandler is a Handler that also wants to know of requests to hand over, in
+// order with the changes of the leader. One made while the watch was broken may be
+// missed.
+type HandoverHandler interface {
+	Handler
+	Handover(h Handover)
+}
+
 // Follow delivers the log from applied on, entry by entry and without end:
 // first what the head holds, then what etcd's watch brings. It survives etcd
 // being away, compaction and broken watches, and returns when ctx ends, when h
@@ -44,22 +52,24 @@ type SealedHandler interface {
 func (s *Shard) Follow(ctx context.Context, applied wal.Position, h Handler) error {
 	f := &follower{s: s, h: h, pos: applied, pages: pager{target: s.tune.pageBytes}}
 	f.sealedHandler, _ = h.(SealedHandler)
+	f.handoverHandler, _ = h.(HandoverHandler)
 	return s.keepCurrent(ctx, f, s.k.shard, clientv3.WithPrefix())
 }
 
 // follower is the view behind Follow.
 type follower struct {
-	s             *Shard
-	h             Handler
-	sealedHandler SealedHandler // nil unless h is one
-	pos           wal.Position  // last entry delivered
-	anchored      bool          // pos is known to be of this log
-	epochBase     int64
-	sealed        Sealed
-	sealedTold    bool
-	leader        Leader
-	leaderTold    bool
-	pages         pager
+	s               *Shard
+	h               Handler
+	sealedHandler   SealedHandler   // nil unless h is one
+	handoverHandler HandoverHandler // nil unless h is one
+	pos             wal.Position    // last entry delivered
+	anchored        bool            // pos is known to be of this log
+	epochBase       int64
+	sealed          Sealed
+	sealedTold      bool
+	leader          Leader
+	leaderTold      bool
+	pages           pager
 }
 
 func (f *follower) sync(ctx context.Context) (int64, error) {
@@ -161,6 +171,12 @@ func (f *follower) event(ctx context.Context, ev *clientv3.Event) error {
 			return err
 		}
 		f.tellSealed(sealedAt{sealed, ev.Kv.ModRevision})
+	case key == f.s.k.handover && put && f.handoverHandler != nil:
+		h, err := parseHandover(ev.Kv)
+		if err != nil {
+			return err
+		}
+		f.handoverHandler.Handover(*h)
 	default:
 		seq, ok := f.s.k.seq(ev.Kv.Key)
 		if !ok || seq <= f.pos.Seq {

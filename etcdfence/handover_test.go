@@ -49,6 +49,29 @@ func TestHandover(t *testing.T) {
 	})
 }
 
+// Who follows the log hears of a request before it hears that the leader is gone, so
+// that it can leave the shard to whom the request names.
+func TestHandoverIsToldBeforeTheVacancy(t *testing.T) {
+	e := newEnv(t)
+	s := e.init(Sealed{})
+	for range 20 {
+		term := e.campaign(s, "a", wal.Position{})
+		h := &handoverRecorder{}
+		stop := e.follow(e.open(), wal.Position{}, h)
+		h.awaitEvent(t, "leader a")
+		e.ok(s.RequestHandover(e.ctx(), Handover{To: "b"}))
+		e.ok(term.Resign(e.ctx()))
+		h.awaitEvent(t, "nobody")
+		stop()
+		h.want(t, "sealed 0", "leader a", "to b", "nobody")
+	}
+}
+
+// handoverRecorder notes requests, too.
+type handoverRecorder struct{ recorder }
+
+func (h *handoverRecorder) Handover(r Handover) { h.note("to " + r.To) }
+
 // A request made for a leader that is gone by the time it arrives is refused.
 func TestHandoverForAnEndedTerm(t *testing.T) {
 	e := newEnv(t)

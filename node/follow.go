@@ -168,6 +168,13 @@ func (f *follower) CaughtUp(tail uint64) {
 	f.reconsider()
 }
 
+// Handover leaves the shard to another node that a planned hand-over names.
+func (f *follower) Handover(h etcdfence.Handover) {
+	if h.To != "" && h.To != f.n.cfg.NodeID {
+		f.n.standBack()
+	}
+}
+
 // reconsider ends the Follow when this node should campaign, or looks again
 // when it is done standing back.
 func (f *follower) reconsider() {

@@ -62,3 +62,23 @@ func TestSettleIsBounded(t *testing.T) {
 		t.Error("not settled with none under way")
 	}
 }
+
+// TestHandoverWaitsForReplica: a primary that is asked to hand over to a node which it does
+// not know of yet does so when that has come.
+func TestHandoverWaitsForReplica(t *testing.T) {
+	n1 := startNode(t, func(c *Config) { c.LeaseTTL = 10 * time.Second })
+	if err := n1.shard.RequestHandover(t.Context(), etcdfence.Handover{To: "n2"}); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, 10*time.Second, "the primary to hear of it", func(context.Context) error {
+		if n1.request.Load() == nil {
+			return errors.New("it has not")
+		}
+		return nil
+	})
+	cfg := n1.cfg
+	cfg.NodeID = "n2"
+	n2 := runNode(t, cfg)
+	waitRole(t, n2, RolePrimary)
+	waitRole(t, n1, RoleReplica)
+}

@@ -36,6 +36,7 @@ func (n *Node) lead(ctx context.Context, term *etcdfence.Term) error {
 	lctx, cancel := context.WithCancelCause(ctx)
 	p := n.promote(term, cancel)
 	n.log.Info("primary", "epoch", term.Epoch(), "seq", n.engine.position().Seq)
+	n.considerHandover()
 
 	var duties sync.WaitGroup
 	duty := func(run func(context.Context)) {
@@ -190,29 +191,55 @@ func lost(err error) bool {
 
 // watchHandover hears of planned hand-overs until ctx ends.
 func (n *Node) watchHandover(ctx context.Context) error {
-	return n.shard.WatchHandover(ctx, func(h etcdfence.Handover) { n.handover(ctx, h) })
+	return n.shard.WatchHandover(ctx, func(h etcdfence.Handover) { n.heardHandover(ctx, h) })
 }
 
-// handover takes part in a planned hand-over: the primary leaves if another
-// node is there to take the shard, and who is not named lets the named one go
-// first.
-func (n *Node) handover(ctx context.Context, h etcdfence.Handover) {
-	mine := h.To == "" || h.To == n.cfg.NodeID
-	if !mine {
-		n.standBack()
+// handoverStands is how long a primary that was asked to hand over goes on looking
+// for who could take the shard.
+const handoverStands = 10 * time.Second
+
+// handoverRequest is a request that waits for somebody to take over.
+type handoverRequest struct {
+	etcdfence.Handover
+	until time.Time
+}
+
+// heardHandover takes part in a planned hand-over, as primary or as who comes next.
+func (n *Node) heardHandover(ctx context.Context, h etcdfence.Handover) {
+	if h.To != n.cfg.NodeID {
+		// Kept by replicas, too: one may have won the shard and not know it yet.
+		n.request.Store(&handoverRequest{h, time.Now().Add(handoverStands)})
+	}
+	n.engine.mu.Lock()
+	primary := n.engine.primary != nil
+	n.engine.mu.Unlock()
+	switch {
+	case primary:
+		n.considerHandover()
+	case h.To == "" || h.To == n.cfg.NodeID:
+		// While the primary commits what it has and lets go.
+		if err := n.shard.Prepare(ctx); err != nil {
+			n.log.Debug("no lease in advance of a hand-over", "err", err)
+		}
+	}
+}
+
+// considerHandover leaves the primary's place if that was asked for and another node is
+// there to take the shard. It is called whenever one of both may have become so.
+func (n *Node) considerHandover() {
+	r := n.request.Load()
+	if r == nil {
+		return
 	}
 	n.engine.mu.Lock()
 	p := n.engine.primary
 	n.engine.mu.Unlock()
 	switch {
-	case p == nil && mine:
-		// While the primary commits what it has and lets go.
-		if err := n.shard.Prepare(ctx); err != nil {
-			n.log.Debug("no lease in advance of a hand-over", "err", err)
-		}
-	case p == nil || h.Epoch != p.term.Epoch():
-	case !canTakeOver(n.replicas(), h.To):
-		n.log.Warn("hand-over refused: no such replica", "to", h.To)
+	case p == nil || r.Epoch != p.term.Epoch():
+	case time.Now().After(r.until):
+		n.request.CompareAndSwap(r, nil)
+	case !canTakeOver(n.replicas(), r.To):
+		n.log.Warn("asked to hand over, and no such replica is there yet", "to", r.To)
 	default:
 		p.end(errHandover)
 	}

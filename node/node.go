@@ -47,10 +47,11 @@ type Node struct {
 	tail           atomic.Uint64 // newest seq heard of
 	behindSince    atomic.Int64  // Unix ms of the newest entry applied while behind
 	snapshotTime   atomic.Pointer[time.Time]
-	heapPeak       atomic.Uint64 // bytes
-	heapAtStart    uint64        // bytes, before there was data
-	standBackUntil atomic.Int64  // Unix ns
-	changed        chan struct{} // the role changed: register anew
+	heapPeak       atomic.Uint64                   // bytes
+	heapAtStart    uint64                          // bytes, before there was data
+	standBackUntil atomic.Int64                    // Unix ns
+	request        atomic.Pointer[handoverRequest] // the last one heard of
+	changed        chan struct{}                   // the role changed: register anew
 
 	closeOnce sync.Once
 	closeErr  error

@@ -17,6 +17,7 @@ func (n *Node) watchPeers(ctx context.Context) error {
 	return n.shard.WatchNodes(ctx, func(all []etcdfence.NodeInfo) {
 		peers := n.others(all)
 		n.peers.Store(&peers)
+		n.considerHandover()
 	})
 }
 
