@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/backoff"
 	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/wal"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -148,14 +149,14 @@ func (t *Term) encode(ctx context.Context, e *wal.Entry) ([]byte, error) {
 	if err := t.room(refRoom); err != nil {
 		return nil, err
 	}
-	var b backoff
+	var b backoff.Backoff
 	for {
 		ref, err := t.s.o.Spill.Spill(ctx, e)
 		if err == nil {
 			return wal.EncodeRef(nil, e, ref), nil
 		}
 		t.s.log.Warn("large entry not stored, trying again", "seq", e.Seq, "bytes", len(value), "err", err)
-		if cause := sleep(ctx, b.next()); cause != nil {
+		if cause := backoff.Sleep(ctx, b.Next()); cause != nil {
 			return nil, t.ended(cause, fmt.Sprintf("append: store entry %d of %d bytes: %v", e.Seq, len(value), err))
 		}
 	}
@@ -163,7 +164,7 @@ func (t *Term) encode(ctx context.Context, e *wal.Entry) ([]byte, error) {
 
 // commit sends the append transaction until its outcome is known.
 func (t *Term) commit(ctx context.Context, e *wal.Entry, value string) error {
-	var b backoff
+	var b backoff.Backoff
 	for try := 1; ; try++ {
 		sealedRev := t.sealedRev()
 		resp, err := t.s.do(ctx, "append", t.attemptTimeout(), t.appendTxn(e.Seq, sealedRev, value))
@@ -194,8 +195,8 @@ func (t *Term) commit(ctx context.Context, e *wal.Entry, value string) error {
 			return fmt.Errorf("append entry %d: %w", e.Seq, err)
 		}
 		t.unsure = true
-		t.s.log.Log(ctx, b.level(), "outcome of append unknown, asking", "seq", e.Seq, "try", try, "err", err)
-		if cause := sleep(ctx, b.next()); cause != nil {
+		t.s.log.Log(ctx, level(&b), "outcome of append unknown, asking", "seq", e.Seq, "try", try, "err", err)
+		if cause := backoff.Sleep(ctx, b.Next()); cause != nil {
 			return t.ended(cause, fmt.Sprintf("append: outcome of entry %d unknown after %d tries: %v", e.Seq, try, err))
 		}
 	}

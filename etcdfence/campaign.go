@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/backoff"
 	"github.com/redoubtdb/redoubt/wal"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -125,7 +126,7 @@ func (s *Shard) elect(ctx context.Context, c Candidate, applied wal.Position, b 
 		return nil, fmt.Errorf("drift margin %v leaves nothing of a lease of %v", s.o.DriftMargin, l.ttl)
 	}
 	value := mustJSON(Leader{NodeID: c.NodeID, Address: c.Address, TLSAddress: c.TLSAddress, AZ: c.AZ})
-	var wait backoff
+	var wait backoff.Backoff
 	for {
 		// Measured before leading, so that a new leader is not held up by it;
 		// that sealed has not moved since is part of the transaction.
@@ -154,7 +155,7 @@ func (s *Shard) elect(ctx context.Context, c Candidate, applied wal.Position, b 
 
 // vote sends the campaign's transaction once and returns what the shard looks
 // like after it, whoever leads it then.
-func (s *Shard) vote(ctx context.Context, txn clientv3.Op, applied wal.Position, wait *backoff) (ballot, error) {
+func (s *Shard) vote(ctx context.Context, txn clientv3.Op, applied wal.Position, wait *backoff.Backoff) (ballot, error) {
 	resp, err := s.do(ctx, "campaign", attemptTimeout(s.o.LeaseTTL), txn)
 	switch {
 	case err == nil:
@@ -162,8 +163,8 @@ func (s *Shard) vote(ctx context.Context, txn clientv3.Op, applied wal.Position,
 	case permanent(err):
 		return ballot{}, err
 	}
-	s.log.Log(ctx, wait.level(), "outcome of campaign unknown, asking", "err", err)
-	if cause := sleep(ctx, wait.next()); cause != nil {
+	s.log.Log(ctx, level(wait), "outcome of campaign unknown, asking", "err", err)
+	if cause := backoff.Sleep(ctx, wait.Next()); cause != nil {
 		return ballot{}, cause
 	}
 	return s.readBallot(ctx, applied)

@@ -3,10 +3,7 @@ package etcdfence
 import (
 	"errors"
 
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"github.com/redoubtdb/redoubt/internal/etcderr"
 )
 
 var (
@@ -33,30 +30,6 @@ var (
 	ErrReplaced = errors.New("etcdfence: another process registered as this node")
 )
 
-// permanent tells errors that sending the same request again cannot cure.
-func permanent(err error) bool {
-	if err == nil {
-		return false
-	}
-	if clientv3.IsConnCanceled(err) {
-		return true // the caller closed the client
-	}
-	switch code(err) {
-	case codes.InvalidArgument:
-		// The user store changed between two requests: the next one knows.
-		return !errors.Is(err, rpctypes.ErrAuthOldRevision)
-	case codes.PermissionDenied, codes.NotFound, codes.OutOfRange, codes.Unimplemented, codes.DataLoss:
-		return true
-	}
-	return false
-}
+func permanent(err error) bool { return etcderr.Permanent(err) }
 
-func leaseGone(err error) bool { return errors.Is(err, rpctypes.ErrLeaseNotFound) }
-
-func code(err error) codes.Code {
-	var e rpctypes.EtcdError
-	if errors.As(err, &e) {
-		return e.Code()
-	}
-	return status.Code(err)
-}
+func leaseGone(err error) bool { return etcderr.LeaseGone(err) }

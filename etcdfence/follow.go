@@ -72,7 +72,7 @@ type follower struct {
 	pages           pager
 }
 
-func (f *follower) sync(ctx context.Context) (int64, error) {
+func (f *follower) Sync(ctx context.Context) (int64, error) {
 	if !f.anchored {
 		if err := f.anchor(ctx); err != nil {
 			return 0, err
@@ -142,7 +142,7 @@ func onLog(pos wal.Position, sealed Sealed, at *wal.Entry) error {
 	return nil
 }
 
-func (f *follower) apply(ctx context.Context, events []*clientv3.Event, last bool) error {
+func (f *follower) Apply(ctx context.Context, events []*clientv3.Event, last bool) error {
 	for _, ev := range events {
 		if err := f.event(ctx, ev); err != nil {
 			return err

@@ -57,7 +57,7 @@ type handoverView struct {
 	told int64 // ModRevision of the last request told
 }
 
-func (v *handoverView) sync(ctx context.Context) (int64, error) {
+func (v *handoverView) Sync(ctx context.Context) (int64, error) {
 	resp, err := v.s.read(ctx, clientv3.OpGet(v.s.k.handover))
 	if err != nil {
 		return 0, fmt.Errorf("watch hand-over requests: %w", err)
@@ -65,7 +65,7 @@ func (v *handoverView) sync(ctx context.Context) (int64, error) {
 	return resp.Header.Revision, v.tell(kvOf(resp, 0))
 }
 
-func (v *handoverView) apply(_ context.Context, events []*clientv3.Event, _ bool) error {
+func (v *handoverView) Apply(_ context.Context, events []*clientv3.Event, _ bool) error {
 	for _, ev := range events {
 		if ev.Type != clientv3.EventTypePut {
 			continue

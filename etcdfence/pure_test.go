@@ -419,20 +419,3 @@ func TestPermanent(t *testing.T) {
 		}
 	}
 }
-
-func TestBackoffIsBounded(t *testing.T) {
-	var b backoff
-	for i := range 20 {
-		d := b.next()
-		if d < backoffMin/2 || d > backoffMax {
-			t.Fatalf("wait %d is %v", i, d)
-		}
-		if i > 10 && d < backoffMax/2 {
-			t.Fatalf("wait %d is only %v", i, d)
-		}
-	}
-	b.reset()
-	if d := b.next(); d > backoffMin {
-		t.Fatalf("after reset %v", d)
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/backoff"
 	"github.com/redoubtdb/redoubt/wal"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -96,7 +97,7 @@ func (r *Registration) Close() error {
 
 func (r *Registration) run() {
 	defer close(r.done)
-	var b backoff
+	var b backoff.Backoff
 	renewed := r.lease.sent
 	for {
 		timer := time.NewTimer(renewEvery(r.lease.ttl) - r.s.clk.read().since(renewed))
@@ -121,7 +122,7 @@ func (r *Registration) run() {
 		case r.ctx.Err() != nil:
 			return
 		case err == nil:
-			b.reset()
+			b.Reset()
 			continue
 		case errors.Is(err, ErrReplaced), permanent(err) && !leaseGone(err):
 			r.s.log.Error("node is not registered any more", "err", err)
@@ -132,7 +133,7 @@ func (r *Registration) run() {
 		}
 		r.s.log.Warn("registration not renewed, trying again", "err", err)
 		r.rewake()
-		_ = sleep(r.ctx, b.next())
+		_ = backoff.Sleep(r.ctx, b.Next())
 	}
 }
 
@@ -194,7 +195,7 @@ func (r *Registration) put(info NodeInfo) clientv3.Op {
 // Nodes lists the registered nodes of the whole cluster, by id.
 func (s *Shard) Nodes(ctx context.Context) ([]NodeInfo, error) {
 	v := nodesView{s: s}
-	if _, err := v.sync(ctx); err != nil {
+	if _, err := v.Sync(ctx); err != nil {
 		return nil, err
 	}
 	return v.list(), nil
@@ -214,7 +215,7 @@ type nodesView struct {
 	told  []NodeInfo
 }
 
-func (v *nodesView) sync(ctx context.Context) (int64, error) {
+func (v *nodesView) Sync(ctx context.Context) (int64, error) {
 	resp, err := v.s.read(ctx, clientv3.OpGet(v.s.k.nodes, clientv3.WithPrefix()))
 	if err != nil {
 		return 0, fmt.Errorf("list nodes: %w", err)
@@ -229,7 +230,7 @@ func (v *nodesView) sync(ctx context.Context) (int64, error) {
 	return resp.Header.Revision, nil
 }
 
-func (v *nodesView) apply(_ context.Context, events []*clientv3.Event, last bool) error {
+func (v *nodesView) Apply(_ context.Context, events []*clientv3.Event, last bool) error {
 	for _, ev := range events {
 		if ev.Type != clientv3.EventTypePut {
 			delete(v.nodes, string(ev.Kv.Key))

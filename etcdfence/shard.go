@@ -41,12 +41,12 @@ type Shard struct {
 	tune tuning
 }
 
-// tuning are bounds that only tests change.
+// tuning are bounds that only tests change; 0 is the usual.
 type tuning struct {
-	audit      time.Duration // silence after which a watch is checked against a read
-	queueLen   int           // watch responses waiting for a handler
-	queueBytes int64         // bytes of them
-	pageBytes  int64         // aimed at for one page of a paged read
+	audit      time.Duration // see etcdwatch.Watcher
+	queueLen   int
+	queueBytes int64
+	pageBytes  int64 // aimed at for one page of a paged read
 }
 
 // Open names a shard of a cluster; it does no I/O. The client stays the
@@ -56,7 +56,7 @@ func Open(cli *clientv3.Client, cluster string, shard int, o Options) *Shard {
 	return &Shard{
 		cli: cli, id: shard, k: newKeys(cluster, shard), o: o, clk: newClock(o.Now),
 		log:  o.Logger.With("cluster", cluster, "shard", shard),
-		tune: tuning{audit: 10 * time.Second, queueLen: 4096, queueBytes: 64 << 20, pageBytes: 4 << 20},
+		tune: tuning{pageBytes: 4 << 20},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/backoff"
 	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/wal"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -199,16 +200,16 @@ func (t *Term) attemptTimeout() time.Duration { return attemptTimeout(t.lease.tt
 // whoever waits to lead need not wait for it to expire.
 func (t *Term) keepAlive() {
 	sent, ttl := t.lease.sent, t.lease.ttl
-	var b backoff
+	var b backoff.Backoff
 	for t.ctx.Err() == nil {
-		if sleep(t.ctx, renewEvery(ttl)-t.s.clk.read().since(sent)) != nil {
+		if backoff.Sleep(t.ctx, renewEvery(ttl)-t.s.clk.read().since(sent)) != nil {
 			break
 		}
 		asked := t.s.clk.read()
 		granted, rev, err := t.s.renew(t.ctx, t.lease.id, renewTimeout(ttl))
 		switch {
 		case err == nil:
-			b.reset()
+			b.Reset()
 			sent, ttl = t.s.countFrom(asked), granted
 			t.saw(rev)
 			to := sent.add(ttl - margin(t.s.o.DriftMargin, ttl))
@@ -219,7 +220,7 @@ func (t *Term) keepAlive() {
 			t.lose(fmt.Errorf("%w: %w", ErrLeaseLost, err))
 		case t.ctx.Err() == nil:
 			t.s.log.Warn("lease not renewed, trying again", "left", t.LeaseLeft(), "err", err)
-			_ = sleep(t.ctx, b.next())
+			_ = backoff.Sleep(t.ctx, b.Next())
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.closing, t.lease.ttl)
@@ -246,7 +247,7 @@ func (t *Term) endLease(ctx context.Context) error {
 // watchDeadline notices the deadline when nobody asks Valid.
 func (t *Term) watchDeadline() {
 	for t.Valid() {
-		if sleep(t.ctx, max(t.LeaseLeft(), time.Millisecond)) != nil {
+		if backoff.Sleep(t.ctx, max(t.LeaseLeft(), time.Millisecond)) != nil {
 			return
 		}
 	}

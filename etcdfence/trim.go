@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redoubtdb/redoubt/internal/backoff"
 	"github.com/redoubtdb/redoubt/wal"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -67,7 +68,7 @@ func (t *Term) Trim(ctx context.Context, next Sealed) error {
 	}
 	ctx, release := t.bind(ctx)
 	defer release()
-	var b backoff
+	var b backoff.Backoff
 	for {
 		t.mu.Lock()
 		known, tail := t.sealed, t.tail
@@ -102,8 +103,8 @@ func (t *Term) Trim(ctx context.Context, next Sealed) error {
 		if permanent(err) {
 			return fmt.Errorf("trim to %d: %w", next.Seq, err)
 		}
-		t.s.log.Log(ctx, b.level(), "outcome of trim unknown, asking", "seq", next.Seq, "err", err)
-		if cause := sleep(ctx, b.next()); cause != nil {
+		t.s.log.Log(ctx, level(&b), "outcome of trim unknown, asking", "seq", next.Seq, "err", err)
+		if cause := backoff.Sleep(ctx, b.Next()); cause != nil {
 			return t.ended(cause, fmt.Sprintf("trim to %d: outcome unknown: %v", next.Seq, err))
 		}
 	}
