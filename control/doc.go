@@ -21,6 +21,7 @@
 // and parameters that nodes of managed clusters take from there:
 //
 //	hosts/<host>                 fleet.Host, under the agent's lease
+//	draining/<host>              there when everything is to leave the host
 //	assigned/<host>/<node>       fleet.Assignment, written by the control plane
 //	status/<host>/<node>         fleet.Status, written by the agent
 //	leader                       the control plane that reconciles, under its lease

@@ -156,15 +156,22 @@ func (s *Shard) Initialize(ctx context.Context, first Sealed) error {
 // process is dead, and must not have started it again: a live primary would go
 // on answering reads until its local deadline.
 func (s *Shard) RevokeLeader(ctx context.Context, nodeID string) error {
+	_, err := s.RevokeLeaderIf(ctx, func(l Leader) bool { return l.NodeID == nodeID })
+	return err
+}
+
+// RevokeLeaderIf is RevokeLeader for whoever tells a dead leader by more than its
+// name. It tells whether there was one to revoke.
+func (s *Shard) RevokeLeaderIf(ctx context.Context, dead func(Leader) bool) (revoked bool, err error) {
 	st, err := s.State(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if st.Leader == nil || st.Leader.NodeID != nodeID {
-		return nil
+	if st.Leader == nil || !dead(*st.Leader) {
+		return false, nil
 	}
-	s.log.Info("ending the lease of a dead leader", "node", nodeID, "epoch", st.Leader.Epoch)
-	return s.revoke(ctx, clientv3.LeaseID(st.Leader.LeaseID))
+	s.log.Info("ending the lease of a dead leader", "node", st.Leader.NodeID, "epoch", st.Leader.Epoch)
+	return true, s.revoke(ctx, clientv3.LeaseID(st.Leader.LeaseID))
 }
 
 // do sends one transaction, once.

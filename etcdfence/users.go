@@ -34,7 +34,7 @@ type usersView struct {
 	told   map[string]string
 }
 
-func (v *usersView) sync(ctx context.Context) (int64, error) {
+func (v *usersView) Sync(ctx context.Context) (int64, error) {
 	resp, err := v.s.read(ctx, clientv3.OpGet(v.s.k.users, clientv3.WithPrefix()))
 	if err != nil {
 		return 0, fmt.Errorf("list users: %w", err)
@@ -47,7 +47,7 @@ func (v *usersView) sync(ctx context.Context) (int64, error) {
 	return resp.Header.Revision, nil
 }
 
-func (v *usersView) apply(_ context.Context, events []*clientv3.Event, last bool) error {
+func (v *usersView) Apply(_ context.Context, events []*clientv3.Event, last bool) error {
 	for _, ev := range events {
 		if ev.Type == clientv3.EventTypePut {
 			v.values[v.name(ev.Kv.Key)] = string(ev.Kv.Value)

@@ -37,6 +37,7 @@ type Config struct {
 
 	Databases          int    // default 16
 	MaxClients         int    // default 10000, or fewer where the limit on open files is low
+	MaxMemory          string // bytes that the data may take ("4gb"); default "0": no limit
 	MaxMemoryClients   string // bytes all clients may take ("256mb"), or percent of maxmemory ("10%"); default a tenth of the memory, "0": no limit
 	RequirePass        string // password of the default user; "" lets everybody in who reaches the port
 	ProtectedMode      string // yes or no: let nobody in from elsewhere while the default user needs no password; default yes
@@ -84,7 +85,7 @@ func (c *Config) Check() error {
 	setDefault(&c.TLS.Handshake, 10*time.Second)
 	setDefault(&c.Databases, 16)
 	setDefault(&c.MaxClients, 10000)
-	if err := c.checkClients(); err != nil {
+	if err := c.checkMemory(); err != nil {
 		return err
 	}
 	if c.Logger == nil {
@@ -136,8 +137,14 @@ func (c *Config) checkUsers() error {
 	return nil
 }
 
-// checkClients is Check for maxmemory-clients.
-func (c *Config) checkClients() error {
+// checkMemory is Check for maxmemory and maxmemory-clients.
+func (c *Config) checkMemory() error {
+	if c.MaxMemory == "" {
+		c.MaxMemory = "0"
+	}
+	if _, err := parseMemory(c.MaxMemory); err != nil {
+		return fmt.Errorf("maxmemory: %w", err)
+	}
 	if c.MaxMemoryClients == "" {
 		return nil
 	}

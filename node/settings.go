@@ -50,6 +50,8 @@ func newSettings(c *Config, ln listeners, log *slog.Logger) *settings {
 		port: port(ln.plain), tlsPort: port(ln.tls), bind: ln.bind(), tlsFiles: ln.files, log: log,
 		memory: availableMemory(), clients: mostClients(),
 	}
+	limit, _ := parseMemory(c.MaxMemory) // Check has read it
+	s.maxMemory.Store(limit)
 	s.maxClients.Store(min(int64(c.MaxClients), s.clients))
 	share := s.memory / 10
 	if c.MaxMemoryClients != "" {

@@ -37,6 +37,7 @@ type nodeOptions struct {
 	debugCommand        string
 	databases           int
 	maxClients          int
+	maxMemory           string
 	maxMemoryClients    string
 	metricsListen       string
 	logLevel, logFormat string
@@ -119,6 +120,7 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.StringVar(&o.debugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	set.IntVar(&o.databases, "databases", 16, "number of databases to SELECT from")
 	set.IntVar(&o.maxClients, "maxclients", 10000, "clients at the same time")
+	set.StringVar(&o.maxMemory, "maxmemory", "0", "bytes that the data may take; commands that need more are refused beyond; 0: no limit")
 	set.StringVar(&o.maxMemoryClients, "maxmemory-clients", "", "bytes that buffers of all clients may take, or percent of maxmemory (of the machine's memory while that is 0); 0: no limit (default a tenth of the machine's memory)")
 	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz (default: none)")
 	set.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
@@ -171,7 +173,7 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		Listen: listen, Announce: o.announce, TLS: tlsConfig, Etcd: cli, Store: store,
 		LeaseTTL: o.leaseTTL, HeadLimit: int64(o.headLimit),
 		SegmentSize: int64(o.segmentSize), SegmentAge: o.segmentAge,
-		Databases: o.databases, MaxClients: o.maxClients, MaxMemoryClients: o.maxMemoryClients,
+		Databases: o.databases, MaxClients: o.maxClients, MaxMemory: o.maxMemory, MaxMemoryClients: o.maxMemoryClients,
 		RequirePass: o.requirePass, ACLFile: o.aclFile, ACLPubSubDefault: o.pubSubDefault, ManagedUsers: o.managedUsers, ProtectedMode: o.protectedMode,
 		EnableDebugCommand: o.debugCommand,
 		Logger:             log, Metrics: registry,

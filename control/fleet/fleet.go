@@ -3,8 +3,13 @@
 //
 // A host is known for as long as its agent renews its lease. What is assigned to it
 // outlives the agent, and the nodes outlive it too: an agent that comes back takes
-// over those that run. The control plane writes assignments and nothing else here,
-// an agent its host, and the status of the nodes assigned to it.
+// over those that run. The control plane writes assignments and which hosts are
+// drained, and nothing else here; an agent its host, and the status of the nodes
+// assigned to it.
+//
+// Names of nodes are unique in the fleet, and stay with a host: a node that is to run
+// elsewhere gets another one. An agent that finds a node of its host dead ends the
+// leader's lease that this node may have.
 package fleet
 
 import (
@@ -15,9 +20,13 @@ import (
 
 // Host is a machine, or a part of one, that nodes can run on.
 type Host struct {
-	ID      string `json:"id"`
-	AZ      string `json:"az"`
-	Address string `json:"address"` // that clients reach its nodes at, without a port
+	ID string `json:"id"`
+	// Instance is the directory that the agent works in, by a name that it was
+	// given once: another agent of the same ID is refused, the same one that comes
+	// back is not.
+	Instance string `json:"instance"`
+	AZ       string `json:"az"`
+	Address  string `json:"address"` // that clients reach its nodes at, without a port
 	// Memory is what its nodes may have in all.
 	Memory bytesize.Size `json:"memory"`
 	// Ports that its nodes may serve on, both ends included.
@@ -28,6 +37,7 @@ type Host struct {
 	Agent   string    `json:"agent"` // version of the agent itself
 	Started time.Time `json:"started"`
 	// Draining asks the control plane to move everything away (redoubt host drain).
+	// It is not the agent's to say: see Fleet.Drain.
 	Draining bool `json:"draining,omitempty"`
 }
 
@@ -96,8 +106,8 @@ type Status struct {
 // Exit is how a process ended.
 type Exit struct {
 	At     time.Time `json:"at"`
-	Code   int       `json:"code"`             // -1 when a signal ended it
-	Signal string    `json:"signal,omitempty"` // its name
+	Code   int       `json:"code"`             // -1 when a signal ended it, or nobody knows
+	Signal string    `json:"signal,omitempty"` // its name; with code -1 and none, the agent did not run or had not started it
 	// Log is the end of what it wrote, some lines.
 	Log []string `json:"log,omitempty"`
 }
