@@ -51,6 +51,11 @@ type connection struct {
 
 func (c *connection) addFlags(set *pflag.FlagSet) {
 	set.StringVar(&c.cluster, "cluster", "", "name of the cluster")
+	c.addPartFlags(set)
+}
+
+// addPartFlags are those that are the same for all clusters.
+func (c *connection) addPartFlags(set *pflag.FlagSet) {
 	set.StringSliceVar(&c.etcd, "etcd", nil, "URLs of etcd's members, separated by commas")
 	set.StringVar(&c.etcdCA, "etcd-ca", "", "file with the CA that etcd's certificates are checked against (default: the system's)")
 	set.StringVar(&c.etcdCert, "etcd-cert", "", "file with the certificate to show to etcd")

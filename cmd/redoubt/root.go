@@ -97,7 +97,7 @@ commands that look after data find it by its directory (--dir, default
 			root.AddCommand(c)
 		}
 	}
-	add("run", newDev(), newNode())
+	add("run", newDev(), newNode(), newAgent())
 	add("look", newStatus(), newFailover(), newSnapshot(), newWAL(), newRecover())
 	return root
 }

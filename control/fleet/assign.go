@@ -2,7 +2,9 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -44,10 +46,8 @@ func (f *Fleet) Apply(ctx context.Context, fence []clientv3.Cmp, changes ...Chan
 func Ops(changes ...Change) ([]clientv3.Op, error) {
 	var ops []clientv3.Op
 	for _, c := range changes {
-		for _, name := range []string{c.Host, c.Node} {
-			if err := etcdfence.CheckName(name); err != nil {
-				return nil, fmt.Errorf("fleet: %w", err)
-			}
+		if err := errors.Join(etcdfence.CheckName(c.Host), CheckNode(c.Node)); err != nil {
+			return nil, fmt.Errorf("fleet: %w", err)
 		}
 		if c.Assign == nil {
 			ops = append(ops, clientv3.OpDelete(assignedKey(c.Host, c.Node)))
@@ -77,4 +77,12 @@ func (f *Fleet) Drain(ctx context.Context, fence []clientv3.Cmp, host string, dr
 		err = ErrFenced
 	}
 	return err
+}
+
+// CheckNode reports whether name can be a node's: that of a key and of a folder.
+func CheckNode(name string) error {
+	if strings.HasPrefix(name, ".") {
+		return fmt.Errorf("name %q: must not begin with a dot", name)
+	}
+	return etcdfence.CheckName(name)
 }

@@ -159,7 +159,7 @@ func TestApplyIsFenced(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].Node != "n1" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	for _, bad := range []fleet.Change{{Host: "h/1", Node: "n"}, {Host: "h", Node: ""}} {
+	for _, bad := range []fleet.Change{{Host: "h/1", Node: "n"}, {Host: "h", Node: ""}, {Host: "h", Node: ".."}} {
 		if err := f.Apply(ctx, nil, bad); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}

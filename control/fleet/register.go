@@ -30,12 +30,12 @@ func (e *HostTakenError) Is(target error) bool { return target == ErrHostTaken }
 // goroutine, which renews the lease and registers again when it was lost.
 type Registration struct {
 	f      *Fleet
-	host   Host
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
 
 	mu    sync.Mutex
+	host  Host
 	lease clientv3.LeaseID // 0: not registered at this moment
 	err   error
 
@@ -70,6 +70,26 @@ func (r *Registration) Registered() bool {
 	return r.lease != 0
 }
 
+// Update changes what is said of the host, once: it is for the caller to try again.
+// ID and Instance stay.
+func (r *Registration) Update(ctx context.Context, host Host) error {
+	r.mu.Lock()
+	host.ID, host.Instance, host.Draining = r.host.ID, r.host.Instance, false
+	r.host = host // when the lease was lost, the next registration says it
+	lease := r.lease
+	r.mu.Unlock()
+	if lease == 0 {
+		return nil
+	}
+	key := hostKey(host.ID)
+	_, err := r.f.do(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.LeaseValue(key), "=", lease)},
+		[]clientv3.Op{clientv3.OpPut(key, encode(host), clientv3.WithLease(lease))}, nil)
+	if err != nil {
+		return fmt.Errorf("update host %s: %w", host.ID, err)
+	}
+	return nil
+}
+
 // Done is closed when the registration has ended; Err then tells why.
 func (r *Registration) Done() <-chan struct{} { return r.done }
 
@@ -79,6 +99,15 @@ func (r *Registration) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err
+}
+
+// Leave ends the renewal: the host stays known until its lease runs out, for an agent
+// that is about to come back.
+func (r *Registration) Leave() {
+	r.closing.Do(func() {
+		r.cancel()
+		<-r.done
+	})
 }
 
 // Close ends the registration and deletes it, trying for as long as its lease could
@@ -110,7 +139,7 @@ func (r *Registration) run(kept <-chan *clientv3.LeaseKeepAliveResponse) {
 		if r.ctx.Err() != nil {
 			return
 		}
-		r.f.log.Warn("the host's lease was lost, registering again", "host", r.host.ID)
+		r.f.log.Warn("the host's lease was lost, registering again")
 		r.mu.Lock()
 		r.lease = 0
 		r.mu.Unlock()
@@ -118,7 +147,7 @@ func (r *Registration) run(kept <-chan *clientv3.LeaseKeepAliveResponse) {
 		if kept, err = r.register(r.ctx); err != nil {
 			if r.ctx.Err() == nil {
 				r.mu.Lock()
-				r.err = fmt.Errorf("register host %s again: %w", r.host.ID, err)
+				r.err = fmt.Errorf("register the host again: %w", err)
 				r.mu.Unlock()
 			}
 			return
@@ -159,8 +188,11 @@ func (r *Registration) register(ctx context.Context) (<-chan *clientv3.LeaseKeep
 
 // put writes the host's key unless another agent's is there.
 func (r *Registration) put(ctx context.Context, lease clientv3.LeaseID) error {
-	key := hostKey(r.host.ID)
-	put := []clientv3.Op{clientv3.OpPut(key, encode(r.host), clientv3.WithLease(lease))}
+	r.mu.Lock()
+	host := r.host
+	r.mu.Unlock()
+	key := hostKey(host.ID)
+	put := []clientv3.Op{clientv3.OpPut(key, encode(host), clientv3.WithLease(lease))}
 	cond := clientv3.Compare(clientv3.CreateRevision(key), "=", 0)
 	for {
 		resp, err := r.f.txn(ctx, "register", []clientv3.Cmp{cond}, put, []clientv3.Op{clientv3.OpGet(key)})
@@ -176,7 +208,7 @@ func (r *Registration) put(ctx context.Context, lease clientv3.LeaseID) error {
 		if err := json.Unmarshal(kvs[0].Value, &holder); err != nil {
 			return fmt.Errorf("%w: etcd key %s: %v", ErrCorrupt, key, err)
 		}
-		if holder.Instance != r.host.Instance || holder.Instance == "" {
+		if holder.Instance != host.Instance || holder.Instance == "" {
 			return &HostTakenError{Holder: holder}
 		}
 		cond = clientv3.Compare(clientv3.ModRevision(key), "=", kvs[0].ModRevision)

@@ -80,9 +80,8 @@ type whole struct {
 	statuses *table[Status]
 	parts    []kept
 
-	mu    sync.Mutex
-	ready int // tables that were read
-	fn    func(Overview)
+	mu sync.Mutex
+	fn func(Overview)
 }
 
 func newWhole(f *Fleet, fn func(Overview)) *whole {
