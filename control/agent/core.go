@@ -65,6 +65,9 @@ type left struct {
 	launched *fleet.Assignment // what its process was started with; nil: none was
 	starts   int
 	process  process // nil: it has ended
+	// stopping is when the process was asked to end: a second SIGTERM would cut the
+	// hand-over short. Zero: it was not.
+	stopping time.Time
 }
 
 // found tells of a node that an earlier agent has left.
@@ -73,7 +76,7 @@ func (c *core) found(name string, l left) {
 	n.folder, n.starts = true, l.starts
 	switch {
 	case l.process != nil:
-		n.launched, n.pid, n.began = l.launched, l.process.PID(), l.process.Began()
+		n.launched, n.pid, n.began, n.stopping = l.launched, l.process.PID(), l.process.Began(), l.stopping
 	case l.launched != nil:
 		n.ended, n.unsettled = l.launched, true
 		n.message = "it ended while no agent ran"

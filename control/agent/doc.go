@@ -27,6 +27,7 @@
 //	nodes/<node>/lock         held by the node's process
 //	nodes/<node>/launch.json  what it was started with
 //	nodes/<node>/pid          its pid, and when that process began
+//	nodes/<node>/stopping     when it was asked to end, if it was
 //	nodes/<node>/node.yaml    its configuration, with secrets: mode 0600
 //	nodes/<node>/tls/         certificate, key and CA
 //	nodes/<node>/log          what it writes; older ones are log.1, log.2, ...

@@ -22,6 +22,9 @@ func (f folder) pid() string             { return f.path("pid") }
 func (f folder) config() string          { return f.path("node.yaml") }
 func (f folder) log() string             { return f.path("log") }
 
+// stoppingFile is there when the process was asked to end, and says when.
+const stoppingFile = "stopping"
+
 // launchFile is what a process was started with.
 type launchFile struct {
 	Assignment fleet.Assignment `json:"assignment"`

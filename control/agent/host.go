@@ -78,6 +78,9 @@ func (h *host) findNode(node string) (left, error) {
 	if err := readJSON(f.pid(), &pid); err != nil {
 		h.log.Warn("a node's pid cannot be read", "node", node, "err", err)
 	}
+	if err := readJSON(f.path(stoppingFile), &l.stopping); err != nil {
+		h.log.Warn("whether a node was asked to stop cannot be read", "node", node, "err", err)
+	}
 	l.process = h.adopt(f, pid, launch.LogOffset)
 	return l, nil
 }
@@ -168,8 +171,10 @@ func (h *host) Start(s step) (process, error) {
 // pid file is that of the process that holds the lock, or none.
 func (h *host) prepare(f folder, s step, logOffset int64) error {
 	a := s.assignment
-	if err := os.Remove(f.pid()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, path := range []string{f.pid(), f.path(stoppingFile)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	config, err := h.site.config(a, string(f))
 	if err != nil {

@@ -102,13 +102,23 @@ func waitUnlocked(ctx context.Context, path string) bool {
 	}
 }
 
-// Signal is of process.
+// Signal is of process. That a process was asked to end is written down first: the
+// next agent must not ask it again.
 func (p *osProcess) Signal(sig syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.exit != nil:
+	if p.exit != nil {
 		return nil
+	}
+	var noted error
+	if sig == syscall.SIGTERM {
+		noted = p.folder.writeJSON(stoppingFile, time.Now().UTC())
+	}
+	return errors.Join(noted, p.send(sig))
+}
+
+func (p *osProcess) send(sig syscall.Signal) error {
+	switch {
 	case p.handle != nil:
 		return p.handle.signal(sig)
 	case p.pid == 0:
