@@ -284,3 +284,23 @@ func TestKeeperTakesOver(t *testing.T) {
 		}
 	})
 }
+
+// An agent that takes its nodes with it sees to it that their leases are ended, also
+// those that it could not end before.
+func TestKeeperStopsAllAfterAnOutage(t *testing.T) {
+	play(t, nil, func(t *testing.T, s *stage, k *keeper, end func()) {
+		k.assign(*run(1, "v1"))
+		s.want(t, "assigned", "start n v1")
+		there(s, false)
+		s.procs["n"].ended <- fleet.Exit{Signal: "SIGKILL", Code: -1}
+		time.Sleep(time.Minute)
+		end()
+		there(s, true)
+		began := time.Now()
+		k.stopAll()
+		s.want(t, "stopped", "settle n")
+		if took := time.Since(began); took > time.Second {
+			t.Fatalf("took %v", took)
+		}
+	})
+}
