@@ -84,6 +84,8 @@ const (
 	probeRunning  = 2 * time.Second
 	// tendEvery is how often logs are looked at, and the programs of engines.
 	tendEvery = 10 * time.Second
+	// corruptRetry is how often it is tried to read what could not be read.
+	corruptRetry = 2 * time.Second
 	// reportTimeout bounds the last report.
 	reportTimeout = 5 * time.Second
 )
@@ -161,8 +163,7 @@ func (a *Agent) open(dir, instance string) error {
 }
 
 // Run registers the host and keeps its nodes until ctx ends: the nodes go on, unless
-// Config.StopNodes. It ends early when the host's id is another agent's, or etcd holds
-// what cannot be read.
+// Config.StopNodes. It ends early when the host's id is another agent's.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	rctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -234,14 +235,25 @@ func (a *Agent) attend(ctx context.Context, reporter *fleet.Reporter) error {
 		}
 	})
 	wg.Go(func() { a.tendHost(wctx, reg) })
-	err = a.fleet.WatchAssignments(wctx, a.self.ID, func(all []fleet.Assignment) {
-		a.informed.Store(true)
-		a.keeper.post(wctx, func(now time.Time) {
-			a.keeper.core.assign(all, now)
-			a.keeper.report = reporter.Set
+	for {
+		err = a.fleet.WatchAssignments(wctx, a.self.ID, func(all []fleet.Assignment) {
+			a.informed.Store(true)
+			a.keeper.post(wctx, func(now time.Time) {
+				a.keeper.core.assign(all, now)
+				a.keeper.report = reporter.Set
+			})
 		})
-	})
-	return ignoreEnd(ctx, err)
+		if !errors.Is(err, fleet.ErrCorrupt) {
+			return ignoreEnd(ctx, err)
+		}
+		// What is assigned is not known, so everything stays as it is; processes are
+		// watched and started again all the same.
+		a.informed.Store(false)
+		a.log.Error("assignments cannot be read, nodes stay as they are", "err", err)
+		if backoff.Sleep(wctx, corruptRetry) != nil {
+			return ignoreEnd(ctx, context.Cause(wctx))
+		}
+	}
 }
 
 // ignoreEnd drops the error that says that ctx has ended.

@@ -41,7 +41,7 @@ type node struct {
 type step struct {
 	verb verb
 	node string
-	// assignment is what start carries out, or what the process was started with
+	// assignment is what start and renew carry out, or what the process was started with
 	// whose lease settle ends.
 	assignment fleet.Assignment
 	starts     int // for start: which one it is
@@ -123,6 +123,16 @@ func (c *core) startFailed(name string, err error, now time.Time) {
 	n.backOff(c, 0, now)
 }
 
+// renewed tells that a process has the certificate of its assignment, or why not.
+func (c *core) renewed(s step, err error, now time.Time) {
+	n := c.node(s.node)
+	if err != nil {
+		n.backOff(c, 0, now)
+		return
+	}
+	n.launched = &s.assignment
+}
+
 // exited tells that the process of a node has ended, for certain.
 func (c *core) exited(name string, exit fleet.Exit, now time.Time) {
 	n := c.node(name)
@@ -191,6 +201,8 @@ func (c *core) next(now time.Time) (steps []step, wake time.Time) {
 			continue
 		case start:
 			s.assignment, s.starts = *n.assigned, n.starts+1
+		case renew:
+			s.assignment, s.starts = *n.assigned, n.starts
 		case terminate:
 			n.stopping = now
 			if at := now.Add(c.grace); wake.IsZero() || at.Before(wake) {
@@ -256,7 +268,7 @@ func (n *node) status(name string) fleet.Status {
 		if n.serving {
 			s.State = fleet.Running
 		}
-		if n.assigned != nil && n.assigned.Goal != fleet.Stop && needsRestart(*n.launched, *n.assigned) {
+		if n.assigned != nil && n.assigned.Goal != fleet.Stop && (needsRestart(*n.launched, *n.assigned) || renewable(*n.launched, *n.assigned)) {
 			s.Generation = n.launched.Generation
 		}
 		s.PID, s.Started, s.Engine = n.pid, n.began, n.launched.Engine

@@ -107,6 +107,16 @@ func (w *world) do(s step, fail func() bool) {
 		w.procs[s.node] = p
 		w.folders[s.node] = left{launched: &s.assignment, starts: s.starts}
 		w.core.started(s, p.pid, p.began)
+	case renew:
+		if p == nil && !w.exits[s.node] {
+			t.Fatalf("%s has no process that could have a certificate", s.node)
+		}
+		if fail() {
+			w.core.renewed(s, errors.New("disk full"), w.now)
+			return
+		}
+		w.folders[s.node] = left{launched: &s.assignment, starts: s.starts}
+		w.core.renewed(s, nil, w.now)
 	case terminate:
 		if p == nil && !w.exits[s.node] || p != nil && !p.asked.IsZero() {
 			t.Fatalf("%s is asked to stop: %+v", s.node, p)
@@ -175,6 +185,7 @@ func TestCoreConverges(t *testing.T) {
 				w.assigned[name] = fleet.Assignment{
 					Node: name, Cluster: "c", Generation: w.next, Goal: rapid.SampledFrom([]fleet.Goal{fleet.Run, fleet.Run, fleet.Stop}).Draw(t, "goal"),
 					Engine: rapid.SampledFrom([]string{"v1", "v2"}).Draw(t, "engine"),
+					TLS:    &fleet.TLS{Certificate: rapid.SampledFrom([]string{"one", "two"}).Draw(t, "certificate")},
 				}
 				w.tellAssignments()
 			},
@@ -216,7 +227,7 @@ func (w *world) converge() {
 		switch {
 		case a.Goal == fleet.Stop && (p != nil || status.State != fleet.Stopped):
 			w.t.Fatalf("%s is to stop: process %+v, %+v", name, p, status)
-		case a.Goal == fleet.Run && (p == nil || needsRestart(*w.folders[name].launched, a) || status.PID != p.pid || status.Generation != a.Generation):
+		case a.Goal == fleet.Run && (p == nil || needsRestart(*w.folders[name].launched, a) || *w.folders[name].launched.TLS != *a.TLS || status.PID != p.pid || status.Generation != a.Generation):
 			w.t.Fatalf("%s is to run %+v: process %+v, %+v, %+v", name, a, p, w.folders[name], status)
 		}
 	}

@@ -13,6 +13,7 @@ type verb string
 const (
 	nothing   verb = ""
 	start     verb = "start"     // a process
+	renew     verb = "renew"     // the certificate of the process
 	terminate verb = "terminate" // ask the process to hand over and end
 	kill      verb = "kill"      // end it
 	settle    verb = "settle"    // end the lease that the ended process may have held
@@ -46,6 +47,11 @@ func decide(f facts, now time.Time, grace time.Duration) (verb, time.Time) {
 		stay := !f.leaving && (unsure || wanted && !needsRestart(*f.launched, *f.assigned))
 		killAt := f.stopping.Add(grace)
 		switch {
+		case f.stopping.IsZero() && stay && wanted && renewable(*f.launched, *f.assigned):
+			if now.Before(f.retryAt) {
+				return nothing, f.retryAt
+			}
+			return renew, time.Time{}
 		case f.stopping.IsZero() && stay, f.killed:
 			return nothing, time.Time{}
 		case f.stopping.IsZero():
@@ -78,7 +84,7 @@ func decide(f facts, now time.Time, grace time.Duration) (verb, time.Time) {
 // be started again to be what the other says.
 func needsRestart(a, b fleet.Assignment) bool {
 	return a.Cluster != b.Cluster || a.Shard != b.Shard || a.Engine != b.Engine || a.Memory != b.Memory || a.Port != b.Port ||
-		!maps.Equal(a.Parameters, b.Parameters) || (a.TLS == nil) != (b.TLS == nil) || a.TLS != nil && *a.TLS != *b.TLS
+		!maps.Equal(a.Parameters, b.Parameters) || (a.TLS == nil) != (b.TLS == nil) || a.TLS != nil && a.TLS.MinVersion != b.TLS.MinVersion
 }
 
 // pacing is how restarts are spaced out.

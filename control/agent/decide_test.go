@@ -17,6 +17,13 @@ func stopped() *fleet.Assignment {
 	return a
 }
 
+// with is an assignment with a certificate.
+func with(cert string) *fleet.Assignment {
+	a := run(1, "v1")
+	a.TLS = &fleet.TLS{Certificate: cert}
+	return a
+}
+
 func TestDecide(t *testing.T) {
 	now := time.Unix(1000, 0)
 	const grace = 10 * time.Second
@@ -35,6 +42,10 @@ func TestDecide(t *testing.T) {
 		"runs, did not stop in time":            {facts{known: true, assigned: run(2, "v2"), launched: run(1, "v1"), stopping: at(-10)}, kill, time.Time{}},
 		"runs, killed":                          {facts{known: true, assigned: run(2, "v2"), launched: run(1, "v1"), stopping: at(-10), killed: true}, nothing, time.Time{}},
 		"asked to stop, wanted again meanwhile": {facts{known: true, assigned: run(2, "v1"), launched: run(1, "v1"), stopping: at(-3)}, nothing, at(7)},
+		"another certificate":                   {facts{known: true, assigned: with("two"), launched: with("one")}, renew, time.Time{}},
+		"the same certificate":                  {facts{known: true, assigned: with("one"), launched: with("one")}, nothing, time.Time{}},
+		"another certificate, to wait":          {facts{known: true, assigned: with("two"), launched: with("one"), retryAt: at(2)}, nothing, at(2)},
+		"another certificate, asked to stop":    {facts{known: true, assigned: with("two"), launched: with("one"), stopping: at(-3)}, nothing, at(7)},
 		"is to stop":                            {facts{known: true, assigned: stopped(), launched: run(1, "v1")}, terminate, time.Time{}},
 		"assignment has gone":                   {facts{known: true, launched: run(1, "v1")}, terminate, time.Time{}},
 		"assignments are not known":             {facts{launched: run(1, "v1")}, nothing, time.Time{}},
@@ -80,7 +91,8 @@ func TestNeedsRestart(t *testing.T) {
 		"a parameter":        {func(a *fleet.Assignment) { a.Parameters = map[string]string{"a": "2"} }, true},
 		"no parameters":      {func(a *fleet.Assignment) { a.Parameters = nil }, true},
 		"no TLS":             {func(a *fleet.Assignment) { a.TLS = nil }, true},
-		"certificate":        {func(a *fleet.Assignment) { a.TLS = &fleet.TLS{Key: "k", Certificate: "c"} }, true},
+		"certificate":        {func(a *fleet.Assignment) { a.TLS = &fleet.TLS{Key: "k", Certificate: "c"} }, false},
+		"TLS's versions":     {func(a *fleet.Assignment) { a.TLS = &fleet.TLS{Key: "k", MinVersion: "1.3"} }, true},
 	} {
 		b := base
 		c.change(&b)

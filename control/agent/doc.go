@@ -29,6 +29,6 @@
 //	nodes/<node>/pid          its pid, and when that process began
 //	nodes/<node>/stopping     when it was asked to end, if it was
 //	nodes/<node>/node.yaml    its configuration, with secrets: mode 0600
-//	nodes/<node>/tls/         certificate, key and CA
+//	nodes/<node>/tls/         certificate and key
 //	nodes/<node>/log          what it writes; older ones are log.1, log.2, ...
 package agent

@@ -183,14 +183,31 @@ func (h *host) prepare(f folder, s step, logOffset int64) error {
 	if err := f.write("node.yaml", string(config)); err != nil {
 		return err
 	}
-	if a.TLS != nil {
-		for _, file := range tlsFiles(a.TLS) {
-			if err := f.write(file.path, file.content); err != nil {
-				return err
-			}
-		}
+	if err := writeTLS(f, a.TLS); err != nil {
+		return err
 	}
 	return f.writeJSON("launch.json", launchFile{Assignment: a, Starts: s.starts, LogOffset: logOffset})
+}
+
+func writeTLS(f folder, t *fleet.TLS) error {
+	if t == nil {
+		return nil
+	}
+	return errors.Join(f.write(keyFile, t.Key), f.write(certFile, t.Certificate))
+}
+
+// Renew is of machine.
+func (h *host) Renew(s step) error {
+	f := h.folder(s.node)
+	var launch launchFile
+	if err := readJSON(f.launch(), &launch); err != nil {
+		return err
+	}
+	if err := writeTLS(f, s.assignment.TLS); err != nil {
+		return fmt.Errorf("write certificate: %w", err)
+	}
+	launch.Assignment = s.assignment
+	return f.writeJSON("launch.json", launch)
 }
 
 // portFree says who cannot be told apart otherwise from a node that crashes: somebody

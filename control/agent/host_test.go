@@ -275,7 +275,7 @@ func TestHostWritesSecretsForItselfAlone(t *testing.T) {
 	if strings.Contains(string(line), "geheim") {
 		t.Errorf("command line %q", line)
 	}
-	for name, want := range map[string]string{"node.yaml": "requirepass: geheim\n", "tls/key.pem": "key", "tls/cert.pem": "cert", "tls/ca.pem": "ca", "launch.json": `"geheim"`, "log": ""} {
+	for name, want := range map[string]string{"node.yaml": "requirepass: geheim\n", "tls/key.pem": "key", "tls/cert.pem": "cert", "launch.json": `"geheim"`, "log": ""} {
 		path := h.folder("n1").path(name)
 		info, err := os.Stat(path)
 		must(t, err)
@@ -284,6 +284,16 @@ func TestHostWritesSecretsForItselfAlone(t *testing.T) {
 		if info.Mode().Perm() != 0o600 || !strings.Contains(string(b), want) {
 			t.Errorf("%s, mode %v: %q", name, info.Mode(), b)
 		}
+	}
+	s.assignment.TLS = &fleet.TLS{Certificate: "cert2", Key: "key2", CA: "ca"}
+	must(t, h.Renew(s))
+	for name, want := range map[string]string{keyFile: "key2", certFile: "cert2"} {
+		if b, err := os.ReadFile(h.folder("n1").path(name)); err != nil || string(b) != want {
+			t.Errorf("after Renew %s: %q, %v", name, b, err)
+		}
+	}
+	if l := h.find(t); l.process == nil || l.process.PID() != p.PID() || l.launched.TLS.Key != "key2" {
+		t.Errorf("after Renew %+v", l)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -38,6 +39,7 @@ type keeper struct {
 	core   *core
 	inbox  chan func(now time.Time)
 	procs  map[string]process
+	asked  map[string]*atomic.Pointer[fleet.Assignment] // how each is asked whether it serves
 	report func([]fleet.Status)
 
 	ctx context.Context // of run
@@ -47,7 +49,7 @@ type keeper struct {
 func newKeeper(cfg keeperConfig) *keeper {
 	return &keeper{
 		keeperConfig: cfg, core: newCore(cfg.pacing, cfg.grace, cfg.random),
-		inbox: make(chan func(time.Time)), procs: map[string]process{},
+		inbox: make(chan func(time.Time)), procs: map[string]process{}, asked: map[string]*atomic.Pointer[fleet.Assignment]{},
 		report: func([]fleet.Status) {},
 	}
 }
@@ -149,6 +151,15 @@ func (k *keeper) do(s step) {
 		k.core.started(s, p.PID(), p.Began())
 		k.procs[s.node] = p
 		k.watch(s.node, p)
+	case renew:
+		err := k.machine.Renew(s)
+		if err != nil {
+			log.Error("node does not get its certificate", "err", err)
+		} else {
+			log.Info("node has another certificate", "generation", s.assignment.Generation)
+			k.asked[s.node].Store(&s.assignment)
+		}
+		k.core.renewed(s, err, time.Now())
 	case terminate:
 		log.Info("node is asked to hand over and stop")
 		k.signal(s.node, syscall.SIGTERM)
@@ -197,7 +208,9 @@ func (k *keeper) settle(s step) {
 // watch sees a process end, and asks it meanwhile whether it serves.
 func (k *keeper) watch(name string, p process) {
 	ctx, cancel := context.WithCancel(k.ctx)
-	launched := *k.core.nodes[name].launched
+	how := &atomic.Pointer[fleet.Assignment]{}
+	how.Store(k.core.nodes[name].launched)
+	k.asked[name] = how
 	k.wg.Go(func() {
 		exit, ended := p.Wait(ctx)
 		cancel()
@@ -207,18 +220,19 @@ func (k *keeper) watch(name string, p process) {
 		k.post(k.ctx, func(now time.Time) {
 			k.log.Warn("node has ended", "node", name, "pid", p.PID(), "code", exit.Code, "signal", exit.Signal)
 			delete(k.procs, name)
+			delete(k.asked, name)
 			k.core.exited(name, exit, now)
 			k.observe.exit(exit)
 		})
 	})
-	k.wg.Go(func() { k.probe(ctx, name, launched, p) })
+	k.wg.Go(func() { k.probe(ctx, name, how, p) })
 }
 
 // probe asks a process whether it serves, until ctx ends.
-func (k *keeper) probe(ctx context.Context, name string, a fleet.Assignment, p process) {
+func (k *keeper) probe(ctx context.Context, name string, how *atomic.Pointer[fleet.Assignment], p process) {
 	serves, misses := false, 0
 	for {
-		err := k.prober.Probe(ctx, a)
+		err := k.prober.Probe(ctx, *how.Load())
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -27,6 +27,7 @@ type stage struct {
 	etcd   bool // is there
 	serves bool
 	told   []fleet.Status
+	probed fleet.Assignment
 }
 
 type stageProc struct {
@@ -66,6 +67,7 @@ func (s *stage) Start(st step) (process, error) {
 	return p, nil
 }
 
+func (s *stage) Renew(st step) error      { s.note("renew %s", st.node); return nil }
 func (s *stage) Remove(node string) error { s.note("remove %s", node); return nil }
 func (s *stage) Tend(string) error        { return nil }
 
@@ -80,9 +82,10 @@ func (s *stage) Settle(_ context.Context, a fleet.Assignment) error {
 	return nil
 }
 
-func (s *stage) Probe(context.Context, fleet.Assignment) error {
+func (s *stage) Probe(_ context.Context, a fleet.Assignment) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.probed = a
 	if !s.serves {
 		return errors.New("it loads its data")
 	}
@@ -221,6 +224,26 @@ func TestKeeperStops(t *testing.T) {
 		k.assign()
 		if got := s.state(); got != "" {
 			t.Fatal(got)
+		}
+	})
+}
+
+func TestKeeperRenews(t *testing.T) {
+	play(t, nil, func(t *testing.T, s *stage, k *keeper, _ func()) {
+		k.assign(*with("one"))
+		s.want(t, "assigned", "start n v1")
+		two := *with("two")
+		two.Generation = 2
+		k.assign(two)
+		s.want(t, "another certificate", "renew n")
+		if s.told[0].Generation != 2 {
+			t.Fatalf("%+v", s.told)
+		}
+		time.Sleep(2 * probeRunning)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.probed.TLS.Certificate != "two" {
+			t.Fatalf("asked by %+v", s.probed.TLS)
 		}
 	})
 }

@@ -62,13 +62,13 @@ func (s site) own(a fleet.Assignment, dir string) map[string]any {
 		"listen": s.listen(a), "announce": s.address(a),
 	}
 	if a.TLS != nil {
-		own["listen"] = ""
-		own["tls-listen"] = s.listen(a)
-		for name, file := range tlsFiles(a.TLS) {
-			own[name] = filepath.Join(dir, file.path)
-		}
-		if a.TLS.MinVersion != "" {
-			own["tls-min-version"] = a.TLS.MinVersion
+		own["listen"] = net.JoinHostPort(s.Bind, "0") // TLS alone
+		own["tls-port"] = a.Port
+		own["tls-auth-clients"] = "no"
+		own["tls-cert-file"] = filepath.Join(dir, certFile)
+		own["tls-key-file"] = filepath.Join(dir, keyFile)
+		if strings.HasSuffix(a.TLS.MinVersion, "1.3") {
+			own["tls-protocols"] = "TLSv1.3"
 		}
 	}
 	return own
@@ -115,17 +115,14 @@ func environment(agent []string, a fleet.Assignment) []string {
 
 func share(a fleet.Assignment, percent int64) int64 { return int64(a.Memory) / 100 * percent }
 
-// file is one to be written into a node's folder.
-type file struct{ path, content string }
+// What a node shows to its clients; it reads these files again when they change.
+const (
+	certFile = "tls/cert.pem"
+	keyFile  = "tls/key.pem"
+)
 
-// tlsFiles are the files of t, by the flags that name them.
-func tlsFiles(t *fleet.TLS) map[string]file {
-	files := map[string]file{
-		"tls-cert-file": {"tls/cert.pem", t.Certificate},
-		"tls-key-file":  {"tls/key.pem", t.Key},
-	}
-	if t.CA != "" {
-		files["tls-ca-cert-file"] = file{"tls/ca.pem", t.CA}
-	}
-	return files
+// renewable tells whether a process that was started with one assignment is what
+// another one says once it has that one's certificate.
+func renewable(a, b fleet.Assignment) bool {
+	return a.TLS != nil && b.TLS != nil && *a.TLS != *b.TLS && !needsRestart(a, b)
 }

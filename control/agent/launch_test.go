@@ -41,6 +41,15 @@ store: s3://b/p
 	if string(got) != want {
 		t.Errorf("config is\n%s\nwant\n%s", got, want)
 	}
+	a.TLS = &fleet.TLS{Certificate: "c", Key: "k", MinVersion: "1.3"}
+	got, err = testSite.config(a, "/d")
+	for _, want := range []string{"listen: 0.0.0.0:0\n", "tls-port: 6380\n", "announce: 10.0.0.7:6380\n", "tls-auth-clients: \"no\"\n",
+		"tls-cert-file: /d/tls/cert.pem\n", "tls-key-file: /d/tls/key.pem\n", "tls-protocols: TLSv1.3\n"} {
+		if err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("with TLS %v, no %q in\n%s", err, want, got)
+		}
+	}
+	a.TLS = nil
 	a.Parameters = map[string]string{"maxmemory": "5"}
 	if got, err := testSite.config(a, ""); err != nil || !strings.Contains(string(got), "maxmemory: \"5\"\n") {
 		t.Errorf("a parameter goes before the share: %s, %v", got, err)

@@ -15,6 +15,8 @@ type machine interface {
 	// Start starts a node's process, which outlives the agent. It fails when one
 	// runs.
 	Start(s step) (process, error)
+	// Renew gives a node's process another certificate.
+	Renew(s step) error
 	// Remove deletes a node's folder. It fails when a process of the node runs.
 	Remove(node string) error
 	// Tend keeps a node's logs within bounds.

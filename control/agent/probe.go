@@ -67,8 +67,5 @@ func (p ping) dial(ctx context.Context, a fleet.Assignment) (net.Conn, error) {
 			return nil, errors.New("its CA is not PEM")
 		}
 	}
-	if pair, err := tls.X509KeyPair([]byte(a.TLS.Certificate), []byte(a.TLS.Key)); err == nil {
-		config.Certificates = []tls.Certificate{pair} // for nodes that want to see one
-	}
 	return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", p.site.listen(a))
 }

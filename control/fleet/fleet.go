@@ -52,7 +52,8 @@ const (
 
 // Assignment is one node that a host is to run. Generation grows with every change:
 // the agent restarts a running node when what it was started with (Engine, Memory,
-// Port, Flags, TLS) has changed.
+// Port, Parameters, whether and how it speaks TLS) has changed. Another certificate
+// reaches it without that.
 type Assignment struct {
 	Cluster    string        `json:"cluster"`
 	Shard      int           `json:"shard"`
