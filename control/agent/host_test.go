@@ -57,13 +57,6 @@ func testHost(t *testing.T) *host {
 	return h
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (h *host) step(engine string) step {
 	return step{verb: start, node: "n1", starts: 3, assignment: fleet.Assignment{
 		Node: "n1", Cluster: "c", Engine: engine, Port: h.site.FirstPort, Generation: 5,

@@ -43,6 +43,9 @@ const (
 	portsOfHost = 4
 	// longTTL is the lease of nodes where nothing but the agent may end it in time.
 	longTTL = "20s"
+	// What an agent says when it has taken over a node, and when it is known.
+	takenOver  = "a node goes on that an earlier agent has started"
+	registered = "host is registered"
 )
 
 // startHosts starts n agents. nodeConfig is what their nodes get beside.
@@ -326,7 +329,7 @@ func TestAgentRestart(t *testing.T) {
 	replica.proc.Restart()
 	h.await(replica, "taken over", func(s fleet.Status) bool { return s.State == fleet.Running })
 	testenv.Eventually(t, time.Minute, "the agent to say that it has taken it over", func(context.Context) error {
-		if !strings.Contains(replica.proc.Log(), "a node goes on that an earlier agent has started") {
+		if !strings.Contains(replica.proc.Log(), takenOver) {
 			return errors.New(replica.proc.Log())
 		}
 		return nil
@@ -347,6 +350,12 @@ func TestAgentRestart(t *testing.T) {
 	pid = h.awaitRunning(primary, 1).PID
 	primary.proc.Kill()
 	must(t, syscall.Kill(pid, syscall.SIGKILL))
+	testenv.Eventually(t, 20*time.Second, "the node to be gone", func(context.Context) error {
+		if held(primary.folder()) {
+			return errors.New("its lock is held")
+		}
+		return nil
+	})
 	primary.proc.Restart()
 	start := time.Now()
 	if now := h.outage(primary); now == primary {
@@ -374,10 +383,10 @@ func TestAgentRestart(t *testing.T) {
 	if !held(primary.folder()) || pidOf(primary.folder()) != pid {
 		t.Error("its node ended with it")
 	}
+	seen := strings.Count(primary.proc.Log(), registered)
 	primary.proc.RestartWith(append(slices.Clone(primary.args), "--stop-nodes-on-exit"))
-	h.awaitHost(primary.id)
-	testenv.Eventually(t, time.Minute, "the node to be taken over again", func(context.Context) error {
-		if n := strings.Count(primary.proc.Log(), "a node goes on that an earlier agent has started"); n < 1 {
+	testenv.Eventually(t, time.Minute, "the agent to be back", func(context.Context) error {
+		if strings.Count(primary.proc.Log(), registered) == seen {
 			return errors.New(primary.proc.Log())
 		}
 		return nil
