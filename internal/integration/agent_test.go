@@ -3,9 +3,12 @@ package integration
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +20,7 @@ import (
 	"github.com/redoubtdb/redoubt/control/fleet"
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/internal/flock"
+	"github.com/redoubtdb/redoubt/internal/pki"
 	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
@@ -483,4 +487,56 @@ func TestAgentBacksOff(t *testing.T) {
 	}
 	h.assign(a, 4, func(x *fleet.Assignment) { x.Engine = "v1" })
 	h.awaitRunning(a, 4)
+}
+
+// TestAgentTLS: a node with a certificate serves TLS alone, and shows another one
+// without having been started again.
+func TestAgentTLS(t *testing.T) {
+	h := startHosts(t, 1, nil)
+	a := h.list[0]
+	authority, err := pki.NewAuthority("test", time.Now())
+	must(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority.CertPEM())
+	issue := func() (*fleet.TLS, string) {
+		issued, err := authority.Issue(pki.Request{Name: a.node(), IPs: []net.IP{net.ParseIP(a.address)}, Server: true}, time.Now())
+		must(t, err)
+		return &fleet.TLS{Certificate: string(issued.CertPEM), Key: string(issued.KeyPEM), CA: string(authority.CertPEM()), MinVersion: "1.3"}, issued.Certificate.SerialNumber.String()
+	}
+	shown := func(ctx context.Context) (string, error) {
+		c, err := (&tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}).DialContext(ctx, "tcp", h.addr(a))
+		if err != nil {
+			return "", err
+		}
+		defer c.Close()
+		return c.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String(), nil
+	}
+	first, serial := issue()
+	h.assign(a, 1, func(x *fleet.Assignment) { x.TLS = first })
+	pid := h.awaitRunning(a, 1).PID
+	if got, err := shown(t.Context()); err != nil || got != serial {
+		t.Fatalf("certificate %s, want %s, %v", got, serial, err)
+	}
+	if err := testenv.PingRedis(t.Context(), h.addr(a)); err == nil {
+		t.Error("it answers without TLS")
+	}
+	second, serial := issue()
+	h.assign(a, 2, func(x *fleet.Assignment) { x.TLS = second })
+	h.awaitRunning(a, 2)
+	testenv.Eventually(t, time.Minute, "the other certificate", func(ctx context.Context) error {
+		got, err := shown(ctx)
+		if err == nil && got != serial {
+			err = fmt.Errorf("certificate %s, want %s", got, serial)
+		}
+		return err
+	})
+	if s := h.awaitRunning(a, 2); s.PID != pid || s.Restarts != 0 {
+		t.Errorf("it was started again: %+v", s)
+	}
+	// Its lease is that of its TLS address.
+	must(t, syscall.Kill(pid, syscall.SIGKILL))
+	h.await(a, "running again", func(s fleet.Status) bool { return s.State == fleet.Running && s.PID != pid })
+	if log := a.proc.Log(); !strings.Contains(log, "a primary has ended, another node may lead at once") {
+		t.Errorf("its lease was not ended:\n%s", log)
+	}
 }
