@@ -60,6 +60,8 @@ func (s site) own(a fleet.Assignment, dir string) map[string]any {
 	own := map[string]any{
 		"cluster": a.Cluster, "shard": a.Shard, "node-id": a.Node, "az": s.AZ,
 		"listen": s.listen(a), "announce": s.address(a),
+		// Who may reach a node is for its network to say, who may log in for its users.
+		"protected-mode": "no", "managed-users": a.ManagedUsers,
 	}
 	if a.TLS != nil {
 		own["listen"] = net.JoinHostPort(s.Bind, "0") // TLS alone

@@ -68,6 +68,9 @@ type Assignment struct {
 	// parameters/.
 	Parameters map[string]string `json:"parameters,omitempty"`
 	TLS        *TLS              `json:"tls,omitempty"` // nil: plain
+	// ManagedUsers: who may log in is what the control plane writes to the cluster's
+	// users/.
+	ManagedUsers bool `json:"managed_users,omitempty"`
 }
 
 // TLS is what a node serves with: PEM each.
