@@ -29,9 +29,11 @@ etcd:
 - http://e1:2379
 - http://e2:2379
 listen: 0.0.0.0:6380
+managed-users: false
 maxclients: "7"
 maxmemory: "700"
 node-id: shop-1
+protected-mode: "no"
 requirepass: |-
   a: 'b'
   #
@@ -40,6 +42,11 @@ store: s3://b/p
 `
 	if string(got) != want {
 		t.Errorf("config is\n%s\nwant\n%s", got, want)
+	}
+	a.ManagedUsers = true
+	a.Parameters = nil
+	if got, err := testSite.config(a, ""); err != nil || !strings.Contains(string(got), "managed-users: true\n") {
+		t.Errorf("users are not managed: %s, %v", got, err)
 	}
 	a.TLS = &fleet.TLS{Certificate: "c", Key: "k", MinVersion: "1.3"}
 	got, err = testSite.config(a, "/d")
