@@ -5,8 +5,9 @@ import "fmt"
 // Family is that of every parameter group, until there is another engine.
 const Family = "redoubt_redis7"
 
-// maxMembers is how many users an ACL may have.
-const maxMembers = 1000
+// maxMembers is how many users an ACL may have: package store compares each of them in
+// one transaction, and etcd takes 128 comparisons.
+const maxMembers = 100
 
 // Default puts in order what a person may leave out.
 func (a *ACL) Default() {
