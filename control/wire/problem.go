@@ -41,7 +41,8 @@ const (
 	ProblemVersionRequired = "/problems/version-required" // 428
 	ProblemTooMany         = "/problems/too-many"         // 429: failed logins
 	ProblemInternal        = "/problems/internal"         // 500
-	ProblemUnavailable     = "/problems/unavailable"      // 503: try again
+	ProblemBusy            = "/problems/busy"             // 503: nothing was done, try again
+	ProblemUnavailable     = "/problems/unavailable"      // 503: whether it was done is not known
 )
 
 // Secret is a text that is in JSON and in nothing else: not in logs, not in what fmt

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/redoubtdb/redoubt/control/store"
+	"github.com/redoubtdb/redoubt/control/token"
+	"github.com/redoubtdb/redoubt/control/wire"
+)
+
+const (
+	// requestTimeout bounds the work on one request.
+	requestTimeout = 15 * time.Second
+	// maxRequests are worked on at once; others wait for queueTimeout.
+	maxRequests  = 128
+	queueTimeout = time.Second
+)
+
+// Config is what an API needs. All of it stays the caller's to close.
+type Config struct {
+	Etcd   *clientv3.Client
+	Store  *store.Store
+	Tokens *token.Store
+	Hosts  Hosts
+	Logger *slog.Logger // default: nothing is logged
+}
+
+// API answers requests. It is safe for concurrent use and has nothing to close.
+type API struct {
+	etcd   *clientv3.Client
+	store  *store.Store
+	tokens *token.Store
+	hosts  Hosts
+	log    *slog.Logger
+
+	mux    *http.ServeMux
+	table  []route
+	slots  chan struct{}
+	logins *logins
+	well   wellness
+}
+
+// New makes an API.
+func New(c Config) *API {
+	a := &API{
+		etcd: c.Etcd, store: c.Store, tokens: c.Tokens, hosts: c.Hosts, log: c.Logger,
+		mux: http.NewServeMux(), slots: make(chan struct{}, maxRequests), logins: newLogins(),
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	a.table = a.routes()
+	for _, r := range a.table {
+		a.mux.Handle(r.method+" "+r.path, a.serve(r))
+	}
+	a.mux.Handle("/", a.serve(route{role: wire.Read, handle: a.nowhere}))
+	return a
+}
+
+// nowhere answers at paths, and methods of paths, that there are none of.
+func (a *API) nowhere(r *request) (reply, error) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		probe := r.Request.Clone(r.Context())
+		probe.Method = method
+		if _, pattern := a.mux.Handler(probe); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return reply{}, errNoRoute
+	}
+	r.answer.Header().Set("Allow", strings.Join(allowed, ", "))
+	return reply{}, errMethod
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The mux would redirect what is not clean, and say by that what there is.
+	if r.URL.Path != cleanPath(r.URL.Path) {
+		a.serve(route{role: wire.Read, handle: func(*request) (reply, error) { return reply{}, errNoRoute }}).ServeHTTP(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+func cleanPath(p string) string {
+	if !strings.HasPrefix(p, "/") || strings.Contains(p, "//") {
+		return ""
+	}
+	if slices.ContainsFunc(strings.Split(p, "/"), func(s string) bool { return s == "." || s == ".." }) {
+		return ""
+	}
+	return p
+}
+
+// acquire waits for a slot; release gives it back.
+func (a *API) acquire(ctx context.Context) error {
+	t := time.NewTimer(queueTimeout)
+	defer t.Stop()
+	select {
+	case a.slots <- struct{}{}:
+		return nil
+	case <-t.C:
+		return errBusy
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *API) release() { <-a.slots }
+
+// authenticate finds the token of a request, and judges its role.
+func (a *API) authenticate(r *request, needs wire.Role) error {
+	if needs == "" {
+		return nil
+	}
+	if !a.logins.mayTry(r.RemoteAddr) {
+		return errTooMany
+	}
+	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		a.logins.failed(r.RemoteAddr)
+		return errUnauthenticated
+	}
+	t, err := a.tokens.Authenticate(r.Context(), text)
+	if errors.Is(err, token.ErrInvalid) {
+		a.logins.failed(r.RemoteAddr)
+		return errUnauthenticated
+	}
+	if err != nil {
+		return err
+	}
+	r.token = t
+	if slices.Index(wire.Roles, t.Role) < slices.Index(wire.Roles, needs) {
+		return tooWeak(t.Role, needs)
+	}
+	return nil
+}
