@@ -14,6 +14,7 @@ import (
 
 	"github.com/redoubtdb/redoubt/control/spec"
 	"github.com/redoubtdb/redoubt/control/store"
+	"github.com/redoubtdb/redoubt/control/token"
 	"github.com/redoubtdb/redoubt/control/wire"
 )
 
@@ -79,7 +80,7 @@ func (a *API) serve(route route) http.Handler {
 		if r.token != nil {
 			by = r.token.ID
 		}
-		a.log.Info("request", "request", r.id, "method", hr.Method, "path", hr.URL.Path, "status", status,
+		a.log.Info("request", "request", r.id, "method", hr.Method, "path", token.Redact(hr.URL.Path), "status", status,
 			"token", by, "from", hr.RemoteAddr, "took", time.Since(began).Round(time.Microsecond))
 	})
 }
@@ -129,9 +130,9 @@ func (a *API) send(r *request, out reply, err error) int {
 
 func (a *API) sendProblem(r *request, err error) int {
 	p, retryAfter, known := problemOf(err)
-	p.Instance = r.id
+	p.Instance, p.Detail = r.id, token.Redact(p.Detail)
 	if !known {
-		a.log.Error("request failed", "request", r.id, "method", r.Method, "path", r.URL.Path, "err", err)
+		a.log.Error("request failed", "request", r.id, "method", r.Method, "path", token.Redact(r.URL.Path), "err", token.Redact(err.Error()))
 	}
 	h := r.answer.Header()
 	h.Set("Content-Type", "application/problem+json")

@@ -75,6 +75,9 @@ func TestToken(t *testing.T) {
 	if shown := fmt.Sprintf("%v %+v %#v %s", forever, *forever, *forever, forever.Secret); strings.Contains(shown, text[17:]) {
 		t.Errorf("fmt prints the secret: %s", shown)
 	}
+	if got := Redact("a " + text + "/b"); got != "a rdt_"+forever.ID+"_(secret)/b" {
+		t.Errorf("redacted: %s", got)
+	}
 	if err := s.Revoke(ctx, forever.ID); err != nil {
 		t.Fatal(err)
 	}

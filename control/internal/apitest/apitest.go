@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -25,14 +27,17 @@ import (
 
 // API is a running one.
 type API struct {
-	URL    string
-	CA     []byte       // PEM
-	HTTP   *http.Client // that trusts it
-	Etcd   *clientv3.Client
-	Store  *store.Store
-	Tokens map[wire.Role]string // one of each role
-	Hosts  *Hosts
-	Log    *Log
+	URL     string
+	CA      []byte       // PEM
+	HTTP    *http.Client // that trusts it
+	Handler http.Handler // without the connection
+	Etcd    *clientv3.Client
+	Store   *store.Store
+	Tokens  map[wire.Role]string // one of each role
+	Hosts   *Hosts
+	Log     *Log
+
+	from atomic.Int64
 }
 
 // Start serves an API until the test ends.
@@ -53,14 +58,50 @@ func Start(t testing.TB) *API {
 		}
 		a.Tokens[role] = string(made.Secret)
 	}
-	srv := httptest.NewTLSServer(api.New(api.Config{
+	a.Handler = api.New(api.Config{
 		Etcd: etcd, Store: s, Tokens: tokens, Hosts: a.Hosts, Logger: slog.New(slog.NewTextHandler(a.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}))
+	})
+	srv := httptest.NewTLSServer(a.Handler)
 	t.Cleanup(srv.Close)
 	a.URL = srv.URL
 	a.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
 	a.HTTP = srv.Client()
 	return a
+}
+
+// Request is one that is put to the handler, as if it had come over TLS.
+type Request struct {
+	Method, Path string
+	Token        string
+	Body         string // "": none
+	From         string // address; default: one that has failed nothing
+	Header       map[string]string
+	Plain        bool // not over TLS
+}
+
+// Do puts a request to the handler.
+func (a *API) Do(t testing.TB, r Request) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), r.Method, "https://api"+r.Path, strings.NewReader(r.Body))
+	req.RemoteAddr = r.From
+	if r.From == "" {
+		req.RemoteAddr = fmt.Sprintf("192.0.2.%d:%d", a.from.Add(1), 1)
+	}
+	if r.Plain {
+		req.TLS = nil
+	}
+	if r.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.Token)
+	}
+	if r.Body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for k, v := range r.Header {
+		req.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	a.Handler.ServeHTTP(w, req)
+	return w
 }
 
 // Hosts are those that a test says there are.
