@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	apiclient "github.com/redoubtdb/redoubt/control/client"
 	"github.com/redoubtdb/redoubt/internal/dev"
 	"github.com/redoubtdb/redoubt/node"
 	"github.com/redoubtdb/redoubt/s3segments"
@@ -52,6 +53,14 @@ func exitCode(err error) int {
 	if errors.As(err, &usage) || errors.Is(err, dev.ErrConfig) || errors.Is(err, s3segments.ErrConfig) || errors.Is(err, snapshot.ErrBadName) {
 		return exitUsage
 	}
+	var invalid *apiclient.InvalidError
+	if errors.As(err, &invalid) {
+		return exitUsage
+	}
+	var missing *apiclient.NotFoundError
+	if errors.As(err, &missing) {
+		return exitNot
+	}
 	for _, is := range []error{
 		errNotFound, errDamage, dev.ErrNotRunning,
 		snapshot.ErrNotFound, snapshot.ErrDamaged, snapshot.ErrOtherHistory, snapshot.ErrNotRestorable,
@@ -90,15 +99,17 @@ commands that look after data find it by its directory (--dir, default
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err: err, cmd: cmd} })
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "look", Title: "Look after:"})
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "look", Title: "Look after:"},
+		&cobra.Group{ID: "control", Title: "Through a control plane:"})
 	add := func(id string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
 			c.GroupID = id
 			root.AddCommand(c)
 		}
 	}
-	add("run", newDev(), newNode(), newAgent())
+	add("run", newDev(), newNode(), newAgent(), newControl())
 	add("look", newStatus(), newFailover(), newSnapshot(), newWAL(), newRecover())
+	add("control", newClusters(), newUser(), newACL(), newParameterGroup(), newHost(), newOperation(), newEvent(), newToken())
 	return root
 }
 

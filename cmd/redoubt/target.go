@@ -58,7 +58,7 @@ func addTarget(cmd *cobra.Command) *target {
 	set.String(configFlag, "", "YAML file with values of flags, by their names")
 	t.conn.addFlags(set)
 	t.sources = newSources(set, nodeFlagNames()...)
-	showApart(cmd, set)
+	showApart(cmd, set, "Flags for where the data is:")
 	cmd.Flags().AddFlagSet(set)
 	cmd.Long = strings.TrimSpace(cmd.Long) + "\n\n" + targetHelp
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -71,13 +71,13 @@ func addTarget(cmd *cobra.Command) *target {
 }
 
 // showApart shows a command's own flags, which it must have by now, and those of
-// a set apart from each other.
-func showApart(cmd *cobra.Command, set *pflag.FlagSet) {
+// a set apart from each other, the latter below a heading.
+func showApart(cmd *cobra.Command, set *pflag.FlagSet, heading string) {
 	cmd.InitDefaultHelpFlag()
 	set.SortFlags = false
 	const all = "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}"
 	cmd.SetUsageTemplate(strings.Replace(cmd.UsageTemplate(), all,
-		strings.TrimRight(cmd.Flags().FlagUsages(), "\n")+"\n\nFlags for where the data is:\n"+strings.TrimRight(set.FlagUsages(), "\n"), 1))
+		strings.TrimRight(cmd.Flags().FlagUsages(), "\n")+"\n\n"+heading+"\n"+strings.TrimRight(set.FlagUsages(), "\n"), 1))
 }
 
 // resolve fills in the connection to a running dev, unless a cluster is named.

@@ -62,7 +62,7 @@ func (c *Collection[S]) Remove(ctx context.Context, f Fence, name string) error 
 }
 
 // Record makes the resource of something that the reconciler did by itself: a snapshot
-// by schedule. That it exists is no error.
+// by schedule. When it is there, it gets the status.
 func (s *Store) Record(ctx context.Context, f Fence, snap spec.Snapshot, status json.RawMessage) error {
 	snap.Default()
 	if err := spec.CheckSnapshotName(snap.Name); err != nil {
@@ -70,7 +70,10 @@ func (s *Store) Record(ctx context.Context, f Fence, snap spec.Snapshot, status 
 	}
 	now := s.time()
 	key := s.Snapshots.key(snap.Name)
-	_, err := s.fenced(ctx, f, []clientv3.Cmp{absent(key)},
+	made, err := s.fenced(ctx, f, []clientv3.Cmp{absent(key)},
 		put(key, &wire.Resource[spec.Snapshot]{Version: 1, Spec: snap, Status: status, Created: now, Updated: now}))
-	return err
+	if err != nil || made {
+		return err
+	}
+	return s.Snapshots.SetStatus(ctx, f, snap.Name, status)
 }

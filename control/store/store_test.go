@@ -331,6 +331,34 @@ func TestFence(t *testing.T) {
 	}
 }
 
+// What the reconciler makes by itself is a resource, too, and is deleted like one.
+func TestRecord(t *testing.T) {
+	s := open(t, Options{})
+	ctx, f := t.Context(), elect(t, s)
+	snap := spec.Snapshot{Name: spec.AutomaticSnapshotName("main", time.Now()), ClusterName: "main"}
+	for _, status := range []string{`{"status":"creating"}`, `{"status":"available"}`} {
+		if err := s.Record(ctx, f, snap, json.RawMessage(status)); err != nil {
+			t.Fatal(err)
+		}
+		if got := must(s.Snapshots.Get(ctx, snap.Name))(t); string(got.Status) != status || got.Version != 1 {
+			t.Errorf("recorded: %+v", got)
+		}
+	}
+	gone := must(s.Snapshots.Delete(ctx, "me", snap.Name, DeleteOptions{}))(t)
+	if err := s.Snapshots.Remove(ctx, f, snap.Name); err != nil {
+		t.Error(err)
+	}
+	if op := must(s.Operations.Get(ctx, gone.Operation))(t); op.State != wire.Done {
+		t.Errorf("deletion: %+v", op)
+	}
+	if err := s.Record(ctx, f, spec.Snapshot{Name: "a/b"}, nil); err == nil {
+		t.Error("any name is taken")
+	}
+	if _, err := s.Snapshots.Create(ctx, "me", snap); !problemAt(err, "name") {
+		t.Errorf("somebody takes the name of an automatic snapshot: %v", err)
+	}
+}
+
 func TestPages(t *testing.T) {
 	s := open(t, Options{})
 	ctx := t.Context()

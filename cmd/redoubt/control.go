@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/redoubtdb/redoubt/control/api"
+	"github.com/redoubtdb/redoubt/control/store"
+	"github.com/redoubtdb/redoubt/control/token"
+	"github.com/redoubtdb/redoubt/internal/tlsfiles"
+	"github.com/redoubtdb/redoubt/node"
+)
+
+// controlOptions are the flags of `redoubt control`.
+type controlOptions struct {
+	conn                connection
+	listen              string
+	tlsCert, tlsKey     string
+	dir                 string
+	names               []string
+	logLevel, logFormat string
+}
+
+const controlLong = `Runs a control plane until it is told to stop: the HTTP API that "redoubt cluster",
+Terraform and others use. Run as many as you like, all on the same etcd: each serves
+the same API.
+
+The API is served over TLS only, with the certificate of --tls-cert-file, which is read
+again when it changes. Without one a self-signed certificate is made in --dir at the
+first start, for laptops: give its file to clients as REDOUBT_API_CA.
+
+Nothing but /healthz is served without a token. Make the first one with "redoubt token
+create --bootstrap".
+
+Every flag can also be given as a variable, --listen as REDOUBT_LISTEN, and in a YAML
+file (--config) under its name.
+
+` + exitHelp
+
+const controlExample = `  redoubt control --etcd http://10.0.1.5:2379,http://10.0.2.5:2379,http://10.0.3.5:2379 \
+    --listen :8443 --tls-cert-file api.pem --tls-key-file api-key.pem
+
+  redoubt control --etcd http://127.0.0.1:2379 --dir ./redoubt-control`
+
+func newControl() *cobra.Command {
+	var o controlOptions
+	cmd := &cobra.Command{
+		Use: "control", Short: "Run the control plane, which runs clusters",
+		Long: controlLong, Example: controlExample, Args: noArgs,
+	}
+	o.addFlags(cmd.Flags())
+	src := newSources(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := src.fill(cmd); err != nil {
+			return err
+		}
+		if err := o.check(cmd); err != nil {
+			return err
+		}
+		return runControl(cmd, &o)
+	}
+	return cmd
+}
+
+func (o *controlOptions) addFlags(set *pflag.FlagSet) {
+	set.SortFlags = false
+	set.AddFlagSet(etcdFlags(&o.conn))
+	set.StringVar(&o.listen, "listen", ":8443", "address to serve the API on")
+	set.StringVar(&o.tlsCert, "tls-cert-file", "", "file with the API's certificate (default: a self-signed one is made in --dir)")
+	set.StringVar(&o.tlsKey, "tls-key-file", "", "file with that certificate's private key")
+	set.StringVar(&o.dir, "dir", "./redoubt-control", "directory of the self-signed certificate")
+	set.StringSliceVar(&o.names, "tls-names", nil, "names and addresses that a self-signed certificate is for, beside this host's")
+	set.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	set.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	set.String(configFlag, "", "YAML file with values of flags, by their names")
+}
+
+func (o *controlOptions) check(cmd *cobra.Command) error {
+	if len(o.conn.etcd) == 0 {
+		return usagef(cmd, "--etcd must be given, as a flag, a variable or in the --config file")
+	}
+	if (o.tlsCert == "") != (o.tlsKey == "") {
+		return usagef(cmd, "--tls-cert-file and --tls-key-file go together")
+	}
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		return usagef(cmd, "--listen must be host:port or :port: %w", err)
+	}
+	return o.conn.check(cmd)
+}
+
+func runControl(cmd *cobra.Command, o *controlOptions) (err error) {
+	ctx := cmd.Context()
+	log, err := newLogger(cmd.ErrOrStderr(), o.logLevel, o.logFormat)
+	if err != nil {
+		return usagef(cmd, "%w", err)
+	}
+	certificate, err := o.certificate(log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, certificate.Close()) }()
+	cli, err := o.conn.dialEtcd(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeEtcd(cli)) }()
+	s, err := serveAPI(ctx, cli, o.listen, certificate.Config, log)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	fmt.Fprintf(cmd.OutOrStdout(), "The control plane of Redoubt %s serves https://%s\n", node.Version(), s.Addr())
+	if o.tlsCert == "" {
+		fmt.Fprintf(cmd.OutOrStdout(), "Its certificate is self-signed: REDOUBT_API_CA=%s\n", o.certificateFile())
+	}
+	select {
+	case <-ctx.Done():
+	case <-s.Done():
+	}
+	return nil
+}
+
+// serveAPI serves the API of what is in an etcd.
+func serveAPI(ctx context.Context, cli *clientv3.Client, listen string, certificate func() *tls.Config, log *slog.Logger) (*api.Server, error) {
+	octx, cancel := context.WithTimeoutCause(ctx, reachTimeout, fmt.Errorf("etcd does not answer within %v", reachTimeout))
+	defer cancel()
+	resources, err := store.Open(octx, cli, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	h := api.New(api.Config{Etcd: cli, Store: resources, Tokens: token.Open(cli), Hosts: hosts{cli}, Logger: log})
+	return api.Serve(ctx, listen, h, certificate, log)
+}
+
+// certificate is what the API shows. It is the caller's to close.
+func (o *controlOptions) certificate(log *slog.Logger) (*tlsfiles.Keeper, error) {
+	cert, key := o.tlsCert, o.tlsKey
+	if cert == "" {
+		var err error
+		if cert, key, err = api.SelfSigned(o.dir, o.hostNames()); err != nil {
+			return nil, err
+		}
+	}
+	return tlsfiles.Keep(tlsfiles.Server{CertFile: cert, KeyFile: key, AuthClients: "no"}, 0, log)
+}
+
+func (o *controlOptions) certificateFile() string {
+	cert, _, err := api.SelfSigned(o.dir, nil) // it is there by now
+	if err != nil {
+		return o.dir
+	}
+	return cert
+}
+
+// hostNames are what a self-signed certificate is for.
+func (o *controlOptions) hostNames() []string {
+	names := append([]string{"localhost", "127.0.0.1", "::1"}, o.names...)
+	if host, err := os.Hostname(); err == nil {
+		names = append(names, host)
+	}
+	if host, _, err := net.SplitHostPort(o.listen); err == nil && host != "" && !slices.Contains(names, host) {
+		names = append(names, host)
+	}
+	return names
+}
