@@ -153,8 +153,16 @@ func (c *Collection[S]) operation(kind wire.OpKind, name, by string, version int
 // commit writes a change with its operation and event; false when what was read is no
 // more so.
 func (c *Collection[S]) commit(ctx context.Context, cmps []clientv3.Cmp, op *wire.Operation, ops ...clientv3.Op) (bool, error) {
+	return c.commitUnder(ctx, nil, cmps, op, ops...)
+}
+
+// commitUnder is commit under a fence, unless that is nil.
+func (c *Collection[S]) commitUnder(ctx context.Context, f *Fence, cmps []clientv3.Cmp, op *wire.Operation, ops ...clientv3.Op) (bool, error) {
 	event := c.s.Events.of(op)
 	ops = append(ops, put(c.s.Operations.key(op.ID), op), put(c.s.Events.key(event.ID), event))
+	if f != nil {
+		return c.s.fenced(ctx, *f, cmps, ops...)
+	}
 	resp, err := c.s.etcd.Txn(ctx).If(cmps...).Then(ops...).Commit()
 	if err != nil {
 		return false, fmt.Errorf("change %s: %w", op.Resource, err)
@@ -166,6 +174,7 @@ func (c *Collection[S]) commit(ctx context.Context, cmps []clientv3.Cmp, op *wir
 type DeleteOptions struct {
 	Version           *int64 // that it must be at; nil: any
 	FinalSnapshotName string // of a cluster: made before it goes; "": none
+	Fence             *Fence // of the reconciler; nil: somebody else asks
 }
 
 // Delete deletes a resource, or marks it for the reconciler to do so. The resource is
@@ -207,7 +216,7 @@ func (c *Collection[S]) Delete(ctx context.Context, by, name string, o DeleteOpt
 			}
 			cmps, ops = append(cmps, more...), append(ops, also...)
 		}
-		ok, err := c.commit(ctx, append(cmps, unchanged(c.key(name), t.mod)), op, ops...)
+		ok, err := c.commitUnder(ctx, o.Fence, append(cmps, unchanged(c.key(name), t.mod)), op, ops...)
 		gone.Operation = op.ID
 		return ok, err
 	})

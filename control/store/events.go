@@ -29,6 +29,16 @@ func (e *Events) Add(ctx context.Context, event wire.Event) error {
 	return nil
 }
 
+// Note is Add under a fence.
+func (e *Events) Note(ctx context.Context, f Fence, event wire.Event) error {
+	event.ID, event.Time = newID(), e.s.time()
+	if _, err := e.s.fenced(ctx, f, nil, put(e.key(event.ID), event)); err != nil {
+		return fmt.Errorf("note an event of %s: %w", event.Resource, err)
+	}
+	e.trim(ctx)
+	return nil
+}
+
 func (e *Events) trim(ctx context.Context) {
 	trim(ctx, e.s, e.prefix(), e.keep, func(*mvccpb.KeyValue) bool { return true })
 }

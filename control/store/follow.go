@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -81,6 +82,54 @@ func (c *Collection[S]) follow(ctx context.Context, known map[string]int64, tell
 		}
 	}
 	return fmt.Errorf("watch %s: ended", c.kind.name)
+}
+
+// Changes calls changed with the name of each resource (kind/name) that changes, or of
+// which an operation begins, and with "" when any may have, until ctx ends.
+func (s *Store) Changes(ctx context.Context, changed func(resource string)) error {
+	for {
+		s.changes(ctx, changed)
+		if err := s.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// changes is one watch, which ends when etcd is away or has compacted what it had not
+// told.
+func (s *Store) changes(ctx context.Context, changed func(resource string)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	now, err := s.etcd.Get(ctx, root, clientv3.WithCountOnly())
+	if err != nil {
+		return
+	}
+	changed("") // whoever reads from here on sees at least that revision
+	for batch := range s.etcd.Watch(clientv3.WithRequireLeader(ctx), root, clientv3.WithPrefix(), clientv3.WithRev(now.Header.Revision+1)) {
+		if batch.Err() != nil {
+			return
+		}
+		for _, ev := range batch.Events {
+			if resource := concerned(ev); resource != "" {
+				changed(resource)
+			}
+		}
+	}
+}
+
+// concerned is the resource that an event of etcd is about, "" for none.
+func concerned(ev *clientv3.Event) string {
+	kind, name, _ := strings.Cut(strings.TrimPrefix(string(ev.Kv.Key), root), "/")
+	switch kind {
+	case wire.Clusters, wire.Users, wire.ACLs, wire.ParameterGroups, wire.Snapshots:
+		return kind + "/" + name
+	case operations:
+		var op wire.Operation
+		if ev.IsCreate() && json.Unmarshal(ev.Kv.Value, &op) == nil {
+			return op.Resource
+		}
+	}
+	return ""
 }
 
 func (c *Collection[S]) nameOf(kv *mvccpb.KeyValue) string {

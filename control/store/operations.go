@@ -19,10 +19,12 @@ type Operations struct {
 	keep int // of those that have ended
 }
 
+const operations = "operations"
+
 // maxTrimmed is how many keys one transaction deletes; etcd takes 128.
 const maxTrimmed = 100
 
-func (o *Operations) prefix() string       { return root + "operations/" }
+func (o *Operations) prefix() string       { return root + operations + "/" }
 func (o *Operations) key(id string) string { return o.prefix() + id }
 
 // kept is an operation as it was read.
@@ -121,9 +123,10 @@ func (o *Operations) open(ctx context.Context, resource string) ([]kept, error) 
 	return open, nil
 }
 
-// Open are the operations that have not ended, the oldest first.
-func (o *Operations) Open(ctx context.Context) ([]wire.Operation, error) {
-	all, err := o.open(ctx, "")
+// Open are the operations of a resource, of all when that is "", that have not ended,
+// the oldest first.
+func (o *Operations) Open(ctx context.Context, resource string) ([]wire.Operation, error) {
+	all, err := o.open(ctx, resource)
 	out := make([]wire.Operation, len(all))
 	for i, k := range all {
 		out[i] = *k.Operation
@@ -162,6 +165,21 @@ func (o *Operations) SetProgress(ctx context.Context, f Fence, id string, p wire
 			return false
 		}
 		k.State, k.Progress = wire.Running, p
+		return true
+	})
+}
+
+// Report says how far an operation is, whatever it was before; failure is why it has
+// failed. One that has ended stays as it is.
+func (o *Operations) Report(ctx context.Context, f Fence, id string, state wire.OpState, p wire.Progress, failure string) error {
+	return o.change(ctx, f, id, func(k kept) bool {
+		if k.State == state && k.Progress == p {
+			return false
+		}
+		k.State, k.Progress = state, p
+		if state.Ended() {
+			k.Ended, k.Error = o.s.time(), failure
+		}
 		return true
 	})
 }

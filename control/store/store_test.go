@@ -111,7 +111,7 @@ func TestLifeOfACluster(t *testing.T) {
 	if op := must(s.Operations.Get(ctx, made.Operation))(t); op.State != wire.Done || op.Progress.Done != 3 || op.Ended.IsZero() {
 		t.Errorf("finished: %+v", op)
 	}
-	if open := must(s.Operations.Open(ctx))(t); len(open) != 1 || open[0].ID != second.Operation {
+	if open := must(s.Operations.Open(ctx, ""))(t); len(open) != 1 || open[0].ID != second.Operation {
 		t.Errorf("open operations: %+v", open)
 	}
 	if got := must(s.Clusters.Get(ctx, "main"))(t); got.Version != 2 || string(got.Status) != `{"status":"modifying"}` {
@@ -308,11 +308,14 @@ func TestReferencesRace(t *testing.T) {
 	}
 }
 
+func second[T any](_ T, err error) error { return err }
+
 func TestFence(t *testing.T) {
 	s := open(t, Options{})
 	ctx, old := t.Context(), elect(t, s)
 	made := must(s.Clusters.Create(ctx, "me", aCluster("main")))(t)
 	must(s.Clusters.Delete(ctx, "me", "main", DeleteOptions{}))(t)
+	must(s.ParameterGroups.Create(ctx, "me", spec.ParameterGroup{Name: "mine"}))(t)
 	must(s.etcd.Delete(ctx, old.Key))(t)
 	elect(t, s)
 	for what, err := range map[string]error{
@@ -320,6 +323,9 @@ func TestFence(t *testing.T) {
 		"remove":   s.Clusters.Remove(ctx, old, "main"),
 		"progress": s.Operations.SetProgress(ctx, old, made.Operation, wire.Progress{Done: 1}),
 		"finish":   s.Operations.Finish(ctx, old, made.Operation, ""),
+		"report":   s.Operations.Report(ctx, old, made.Operation, wire.Failed, wire.Progress{}, "x"),
+		"note":     s.Events.Note(ctx, old, wire.Event{Resource: "clusters/main"}),
+		"delete":   second(s.ParameterGroups.Delete(ctx, "me", "mine", DeleteOptions{Fence: &old})),
 		"record":   s.Record(ctx, old, spec.Snapshot{Name: "automatic.main-2026-01-02-03-04-05", ClusterName: "main"}, nil),
 	} {
 		if !errors.Is(err, ErrFenced) {
@@ -467,6 +473,42 @@ func TestFollow(t *testing.T) {
 	expect(map[string]int64{"a": 2, "b": 1, "default": 1})
 	must(s.ParameterGroups.Delete(ctx, "me", "b", DeleteOptions{}))(t)
 	expect(map[string]int64{"a": 2, "default": 1})
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// Changes names what changes, also when only an operation begins.
+func TestChanges(t *testing.T) {
+	s := open(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan string, 100)
+	done := make(chan error)
+	go func() { done <- s.Changes(ctx, func(r string) { told <- r }) }()
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case got := <-told:
+			if got != want {
+				t.Fatalf("told %q, want %q", got, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%q has not been told", want)
+		}
+	}
+	expect("")
+	must(s.Clusters.Create(t.Context(), "me", aCluster("main")))(t)
+	expect("clusters/main") // the operation
+	expect("clusters/main") // the cluster
+	op := must(s.Clusters.Request(t.Context(), "me", "main", wire.OpFailover, nil))(t)
+	expect("clusters/main")
+	f := elect(t, s)
+	if err := s.Operations.Report(t.Context(), f, op.ID, wire.Running, wire.Progress{Text: "x"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	must(s.Users.Create(t.Context(), "me", aUser("alice")))(t)
+	expect("users/alice")
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
