@@ -1,0 +1,98 @@
+package reconcile
+
+import (
+	"github.com/redoubtdb/redoubt/control/fleet"
+	"github.com/redoubtdb/redoubt/control/spec"
+)
+
+// delete ends a cluster: its nodes first, so that nothing more is acknowledged; then
+// the final snapshot, made from the log, which needs no nodes; then the data; then the
+// cluster itself. Nodes on hosts that are gone keep their assignments, for an agent
+// that comes back to stop them.
+func (d *decider) delete() {
+	d.status.Status = spec.Deleting
+	if !d.stopAll() {
+		return
+	}
+	if !d.finalSnapshot() || d.manualSnapshots() {
+		return
+	}
+	purge := StartJob{Key: "purge", Kind: PurgeCluster}
+	if j := d.job(purge); !j.Done {
+		d.pend("the data is deleted")
+		return
+	}
+	for _, s := range d.in.Snapshots {
+		if s.Status.Source != spec.Manual && !s.Deleting {
+			d.act(DeleteSnapshot{Name: s.Name, Why: "its cluster is deleted"})
+		}
+	}
+	d.act(RemoveCluster{Name: d.in.Cluster.Name})
+}
+
+// manualSnapshots reports whether one that somebody asked for is being made.
+func (d *decider) manualSnapshots() bool {
+	for _, s := range d.in.Snapshots {
+		if s.Status.Source == spec.Manual && s.Status.Status == spec.Creating && !s.Deleting {
+			d.pend("snapshot %s is made", s.Name)
+			return true
+		}
+	}
+	return false
+}
+
+// stopAll reports whether all nodes that can be reached have stopped.
+func (d *decider) stopAll() bool {
+	all := true
+	for i := range d.shards {
+		s := &shardDecider{decider: d, i: i, st: d.in.Shards[i]}
+		for _, m := range d.members(i) {
+			if d.forgetStopped(m) {
+				continue
+			}
+			if m.Goal == fleet.Run {
+				s.stop(m, "the cluster is deleted")
+			} else if m.alive() {
+				d.pend("node %s stops", m.Node)
+			}
+			all = all && s.gone(m) != ""
+		}
+	}
+	return all
+}
+
+// finalSnapshot reports whether the final snapshot that was asked for is there.
+func (d *decider) finalSnapshot() bool {
+	name := d.in.Cluster.Deleting.FinalSnapshotName
+	if name == "" {
+		return true
+	}
+	begun := false // without a shard that ever began there is nothing to keep
+	for i := range d.shards {
+		st, known := d.in.Shards[i]
+		if !known {
+			d.block("shard %d cannot be read", i)
+			return false
+		}
+		begun = begun || st.Initialized
+	}
+	for _, s := range d.in.Snapshots {
+		if s.Name != name {
+			continue
+		}
+		switch s.Status.Status {
+		case spec.Available:
+			return true
+		case spec.Failed:
+			d.block("final snapshot %s: %s", name, s.Status.Reason)
+		}
+		d.pend("final snapshot %s is made", name)
+		return false
+	}
+	if !begun {
+		return true
+	}
+	d.pend("final snapshot %s is made", name)
+	d.act(CreateSnapshot{Name: name, Source: spec.Manual})
+	return false
+}
