@@ -136,9 +136,16 @@ type Operation struct {
 	Kind    string
 	Version int64 // of the spec that it made
 	State   string
-	Done    int
-	Total   int
-	Text    string
+	Started time.Time
+	// Arguments are what it is about beside the cluster.
+	Arguments map[string]string
+	Done      int
+	Total     int
+	Text      string // what is being done, or why it failed
+}
+
+func (o Operation) same(p Operation) bool {
+	return o.State == p.State && o.Done == p.Done && o.Total == p.Total && o.Text == p.Text
 }
 
 // Input is all that Decide looks at.

@@ -106,7 +106,7 @@ func (d *decider) members(shard int) []*member {
 		m := &member{Assigned: a, host: hosts[a.Host], node: nodes[a.Node]}
 		m.leader = st.Leader != nil && st.Leader.NodeID == a.Node
 		switch {
-		case m.host != nil:
+		case m.host != nil && m.host.AZ != "":
 			m.az = m.host.AZ
 		case m.node != nil:
 			m.az = m.node.AZ

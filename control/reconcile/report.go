@@ -49,9 +49,8 @@ func (d *decider) decision() Decision {
 	if s := d.status.Status; s != c.Status.Status {
 		d.events = append(d.events, Event{Reason: "Status", Message: fmt.Sprintf("cluster %s is %s", c.Name, s)})
 	}
-	return Decision{
-		Status: d.status, Actions: d.actions, Operations: d.operations(settled), Events: d.events, Again: d.again,
-	}
+	ops := d.operations(settled) // may add actions
+	return Decision{Status: d.status, Actions: d.actions, Operations: ops, Events: d.events, Again: d.again}
 }
 
 func (d *decider) snapshotRuns() bool {
@@ -66,9 +65,9 @@ func (d *decider) settled() bool {
 // operations are those that changed: the newest spec counts for all that came before.
 func (d *decider) operations(settled bool) []Operation {
 	var out []Operation
+	removed := slices.ContainsFunc(d.actions, func(a Action) bool { _, ok := a.(RemoveCluster); return ok })
 	for _, o := range d.in.Operations {
 		before := o
-		removed := slices.ContainsFunc(d.actions, func(a Action) bool { _, ok := a.(RemoveCluster); return ok })
 		switch {
 		case o.Kind == "delete" && removed:
 			o.State, o.Text = OpDone, "deleted"
@@ -76,6 +75,8 @@ func (d *decider) operations(settled bool) []Operation {
 			o.State, o.Text = OpRunning, d.progress()
 		case d.in.Cluster.Deleting != nil:
 			o.State, o.Text = OpFailed, "the cluster is being deleted"
+		case o.Kind == opFailover:
+			o = d.failover(o)
 		case d.refused != "" && o.Version == d.in.Cluster.Version:
 			o.State, o.Text = OpFailed, d.refused
 		case d.status.Status == spec.CreateFailed:
@@ -85,7 +86,7 @@ func (d *decider) operations(settled bool) []Operation {
 		default:
 			o.State, o.Text, o.Done, o.Total = OpRunning, d.progress(), d.done, d.total
 		}
-		if o != before {
+		if !o.same(before) {
 			out = append(out, o)
 		}
 	}

@@ -60,10 +60,11 @@ func (s *shardDecider) byUselessness() []*member {
 }
 
 // dispensable reports whether a member can go without anything being missed: it does
-// not serve; or there is a primary, and either it does not follow the log itself or all
-// that are to stay do.
+// not serve; or there is a primary, and either it cannot follow the log, with what it was
+// started with, or all that are to stay do.
 func (s *shardDecider) dispensable(v *member, victims []*member) bool {
-	return !v.serving() || s.led() && (!s.ready(v) || s.othersReady(v, victims))
+	stuck := v.current() && !s.ready(v)
+	return !v.serving() || s.led() && (stuck || s.othersReady(v, victims))
 }
 
 // upgrading reports whether a member that stays has the engine that the primary has

@@ -21,7 +21,7 @@ func (d *decider) snapshots() {
 		return // not created yet
 	}
 	if due := d.due(now); due != "" && !d.snapshotRuns() {
-		name := automatic + c.Name + "-" + now.UTC().Format("2006-01-02-15-04")
+		name := automatic + c.Name + "-" + now.UTC().Format("2006-01-02-15-04-05")
 		if !slices.ContainsFunc(d.in.Snapshots, func(s Snapshot) bool { return s.Name == name }) {
 			d.act(CreateSnapshot{Name: name, Source: due})
 		}
