@@ -9,6 +9,8 @@
 //	placement  which host a node belongs on. Pure.
 //	reconcile  from spec and observed state to the next actions (pure), and the driver
 //	           that carries them out.
+//	backup     begins shards, makes and removes snapshots, deletes data: the long work,
+//	           away from the nodes.
 //	store      resources, operations, events and tokens in etcd, with versions.
 //	agent      the process on each host that runs the nodes assigned to it.
 //	api        HTTP/JSON with bearer tokens, over the store.
@@ -24,7 +26,7 @@
 //	draining/<host>              there when everything is to leave the host
 //	assigned/<host>/<node>       fleet.Assignment, written by the control plane
 //	status/<host>/<node>         fleet.Status, written by the agent
-//	leader                       the control plane that reconciles, under its lease
+//	leader/<lease>               control planes that would reconcile; the oldest does
 //	clusters/<name>              a resource each: spec, version, status
 //	users/, acls/, parameter-groups/, snapshots/<name>
 //	operations/<id>, events/<id>, tokens/<id>

@@ -168,6 +168,8 @@ func (d *Driver) work(ctx context.Context) error {
 		d.queue.done(key, again, err)
 		switch {
 		case err == nil:
+		case errors.Is(err, ErrDeposed):
+			return err
 		case d.cfg.Fenced(err):
 			return fmt.Errorf("%w: %w", ErrDeposed, err)
 		case ctx.Err() == nil:
