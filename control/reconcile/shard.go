@@ -338,7 +338,7 @@ func (s *shardDecider) dethrone() {
 // handover asks for a hand-over to a member, unless one is under way.
 func (s *shardDecider) handover(from *member, to []*member, why string) {
 	if len(to) == 0 {
-		s.block("shard %d: no replica is ready to take over from %s", s.i, from.Node)
+		s.pend("no replica is ready to take shard %d over from %s", s.i, from.Node)
 		return
 	}
 	epoch := leaderEpoch(s.st.Leader)
