@@ -52,6 +52,8 @@ func TestPlace(t *testing.T) {
 		{"the first of equals", []Host{host("b1"), host("a1")}, nil, ask(), "a1:6379"},
 		{"a zone without the shard's nodes", []Host{host("a1"), host("a2"), host("b1")}, []taken{{"a1", node("c", 0, "n", 6379)}},
 			ask(func(r *Request) { r.Peers = map[string]int{"a": 1} }), "b1:6379"},
+		{"even if the cluster has more there", []Host{host("a1"), host("a2"), host("b1")}, []taken{{"a1", node("c", 0, "n", 6379)},
+			{"b1", node("c", 1, "m", 6379)}, {"b1", node("c", 2, "o", 6380)}}, ask(func(r *Request) { r.Peers = map[string]int{"a": 1} }), "b1:6381"},
 		{"the same zone when no other has room", []Host{host("a1"), host("a2"), host("b1", gone)}, []taken{{"a1", node("c", 0, "n", 6379)}},
 			ask(func(r *Request) { r.Peers = map[string]int{"a": 1} }), "a2:6379"},
 		{"never beside a node of the shard", []Host{host("a1")}, []taken{{"a1", node("c", 0, "n", 6379)}},

@@ -316,6 +316,8 @@ func TestDecideDeletion(t *testing.T) {
 			func(in *Input) { stopped(in); in.Assigned[1].Status = nil }), []string{"node shop-0001-001 has left", "delete the data"}, "-"},
 		{"nothing begun, nothing to keep", scene(0, deleting, func(in *Input) { in.Assigned, in.Nodes, in.Shards = nil, nil, map[int]Shard{0: {}} }),
 			[]string{"delete the data"}, "-"},
+		{"though its snapshot was asked for", scene(0, deleting, snapshot(spec.Creating), func(in *Input) { in.Assigned, in.Nodes, in.Shards = nil, nil, map[int]Shard{0: {}} }),
+			[]string{"delete snapshot last", "delete the data"}, "-"},
 		{"a shard that cannot be read", scene(1, deleting, stopped, func(in *Input) { in.Shards = nil }), left, "cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) { compare(t, Decide(c.in), c.want, c.reason) })

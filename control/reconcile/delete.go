@@ -11,7 +11,7 @@ import (
 // that comes back to stop them.
 func (d *decider) delete() {
 	d.status.Status = spec.Deleting
-	if !d.stopAll() {
+	if d.status.Stopped = d.stopAll(); !d.status.Stopped {
 		return
 	}
 	if !d.finalSnapshot() || d.manualSnapshots() {
@@ -33,7 +33,8 @@ func (d *decider) delete() {
 // manualSnapshots reports whether one that somebody asked for is being made.
 func (d *decider) manualSnapshots() bool {
 	for _, s := range d.in.Snapshots {
-		if s.Status.Source == spec.Manual && s.Status.Status == spec.Creating && !s.Deleting {
+		final := s.Name == d.in.Cluster.Deleting.FinalSnapshotName // was dealt with
+		if s.Status.Source == spec.Manual && s.Status.Status == spec.Creating && !s.Deleting && !final {
 			d.pend("snapshot %s is made", s.Name)
 			return true
 		}
@@ -79,6 +80,12 @@ func (d *decider) finalSnapshot() bool {
 	for _, s := range d.in.Snapshots {
 		if s.Name != name {
 			continue
+		}
+		if !begun {
+			if !s.Deleting {
+				d.act(DeleteSnapshot{Name: name, Why: "the cluster never began, there is nothing to keep"})
+			}
+			return true
 		}
 		switch s.Status.Status {
 		case spec.Available:

@@ -73,6 +73,7 @@ func (d *SnapshotDecision) create(in SnapshotInput) {
 	st, j := &d.Status, in.Making
 	st.Status, st.Reason = spec.Creating, j.Err
 	wait := j.RetryAt.Sub(in.Now)
+	final := in.Cluster != nil && in.Cluster.Deleting != nil && in.Cluster.Deleting.FinalSnapshotName == in.Snapshot.Name
 	switch {
 	case j.Done:
 		made := in.Made
@@ -87,6 +88,8 @@ func (d *SnapshotDecision) create(in SnapshotInput) {
 		d.Again = wait
 	case in.Cluster.Deleting == nil && in.Cluster.Status.ObservedVersion == 0:
 		d.Again = time.Second // until it has begun
+	case final && !in.Cluster.Status.Stopped:
+		d.Again = time.Second // what is acknowledged until then must be in it
 	default:
 		config := in.Cluster.Spec
 		st.ClusterConfiguration = &config

@@ -48,6 +48,9 @@ type ClusterStatus struct {
 	// ParameterGroupStatus is in-sync, or applying while nodes are left that run with
 	// other parameters.
 	ParameterGroupStatus string `json:"parameter_group_status"`
+	// Stopped: the cluster is being deleted, and none of its nodes is left that could be
+	// reached: nothing more is acknowledged, and its final snapshot can be made.
+	Stopped bool `json:"stopped,omitempty"`
 	// PendingChanges are what is left to do, for people.
 	PendingChanges []string `json:"pending_changes,omitempty"`
 }
