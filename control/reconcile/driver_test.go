@@ -116,8 +116,16 @@ func (w *world) SetClusterStatus(_ context.Context, name string, st spec.Cluster
 func (w *world) RemoveCluster(_ context.Context, name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.write(); err != nil {
+		return err
+	}
 	delete(w.clusters, name)
-	return w.write()
+	for i := range w.ops {
+		if w.ops[i].Kind == "delete" {
+			w.ops[i].State = OpDone
+		}
+	}
+	return nil
 }
 
 func (w *world) Parameters(_ context.Context, group string) (map[string]string, error) {

@@ -28,7 +28,8 @@ type Store interface {
 	// RecordSnapshot makes the resource of a snapshot that nobody asked for, or that is
 	// the final one of its cluster. That it is there is no error.
 	RecordSnapshot(ctx context.Context, name string, status spec.SnapshotStatus) error
-	// DeleteSnapshot asks for the deletion of a snapshot; RemoveSnapshot ends it.
+	// DeleteSnapshot asks for the deletion of a snapshot; RemoveSnapshot ends it, and
+	// the operation that asked for it.
 	DeleteSnapshot(ctx context.Context, name string) error
 	RemoveSnapshot(ctx context.Context, name string) error
 

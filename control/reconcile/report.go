@@ -62,16 +62,14 @@ func (d *decider) settled() bool {
 	return d.in.Cluster.Deleting == nil && d.total > 0 && d.done == d.total && len(d.pending) == 0
 }
 
-// operations are those that changed: the newest spec counts for all that came before.
+// operations are those that changed, but for the end of a deletion, which is the
+// cluster's: the newest spec counts for all that came before.
 func (d *decider) operations(settled bool) []Operation {
 	var out []Operation
-	removed := slices.ContainsFunc(d.actions, func(a Action) bool { _, ok := a.(RemoveCluster); return ok })
 	for _, o := range d.in.Operations {
 		before := o
 		switch {
-		case o.Kind == "delete" && removed:
-			o.State, o.Text = OpDone, "deleted"
-		case o.Kind == "delete":
+		case o.Kind == "delete": // ends with the cluster
 			o.State, o.Text = OpRunning, d.progress()
 		case d.in.Cluster.Deleting != nil:
 			o.State, o.Text = OpFailed, "the cluster is being deleted"

@@ -49,9 +49,7 @@ func DecideSnapshot(in SnapshotInput) SnapshotDecision {
 	for _, o := range in.Operations {
 		before := o
 		switch {
-		case o.Kind == "delete" && d.Remove:
-			o.State, o.Text = OpDone, "deleted"
-		case o.Kind == "delete":
+		case o.Kind == "delete": // ends with the snapshot
 			o.State, o.Text = OpRunning, in.Removing.Progress
 		case in.Snapshot.Deleting:
 			o = o.failed("the snapshot is deleted")

@@ -44,7 +44,7 @@ func TestDecideSnapshot(t *testing.T) {
 		{"what is there stays", in(func(i *SnapshotInput) { i.Snapshot.Status.Status, i.Cluster = spec.Available, nil }), "", spec.Available, OpDone},
 		{"remove it", in(deleting), RemoveSnapshot, spec.Deleting, OpRunning},
 		{"not while it is made", in(deleting, job(Job{Running: true})), "", spec.Deleting, OpRunning},
-		{"it is removed", in(deleting, func(i *SnapshotInput) { i.Removing.Done = true }), "", spec.Deleting, OpDone},
+		{"it is removed", in(deleting, func(i *SnapshotInput) { i.Removing.Done = true }), "", spec.Deleting, OpRunning},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := DecideSnapshot(c.in)
