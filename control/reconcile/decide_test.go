@@ -298,6 +298,10 @@ func TestDecideDeletion(t *testing.T) {
 				Snapshot{Name: "auto", Status: spec.SnapshotStatus{Status: spec.Available, Source: spec.Automated}})
 		}
 	}
+	never := func(in *Input) {
+		in.Assigned, in.Nodes, in.Shards = nil, nil, map[int]Shard{0: {}}
+		in.Cluster.Status.ObservedVersion = 0
+	}
 	left := []string{"node shop-0001-001 has left", "node shop-0001-002 has left"}
 	for _, c := range []struct {
 		name   string
@@ -314,10 +318,16 @@ func TestDecideDeletion(t *testing.T) {
 			append(slices.Clone(left), "delete snapshot auto", "cluster shop is deleted"), "-"},
 		{"a host that is gone is not waited for", scene(1, deleting, host("b1", gone(time.Hour)), func(in *Input) { in.Cluster.Deleting.FinalSnapshotName = "" },
 			func(in *Input) { stopped(in); in.Assigned[1].Status = nil }), []string{"node shop-0001-001 has left", "delete the data"}, "-"},
-		{"nothing begun, nothing to keep", scene(0, deleting, func(in *Input) { in.Assigned, in.Nodes, in.Shards = nil, nil, map[int]Shard{0: {}} }),
+		{"nothing begun, nothing to keep", scene(0, deleting, never),
 			[]string{"delete the data"}, "-"},
-		{"though its snapshot was asked for", scene(0, deleting, snapshot(spec.Creating), func(in *Input) { in.Assigned, in.Nodes, in.Shards = nil, nil, map[int]Shard{0: {}} }),
+		{"though its snapshot was asked for", scene(0, deleting, snapshot(spec.Creating), never),
 			[]string{"delete snapshot last", "delete the data"}, "-"},
+		{"the data is gone, its snapshot is kept", scene(1, deleting, stopped, snapshot(spec.Available), func(in *Input) {
+			in.Jobs["purge"], in.Shards = Job{Done: true}, map[int]Shard{0: {}}
+		}), append(slices.Clone(left), "delete snapshot auto", "cluster shop is deleted"), "-"},
+		{"a shard that is not known any more is no reason to delete its data", scene(1, deleting, stopped, snapshot(spec.Creating), func(in *Input) {
+			in.Shards = map[int]Shard{0: {}}
+		}), left, "redoubt recover"},
 		{"a shard that cannot be read", scene(1, deleting, stopped, func(in *Input) { in.Shards = nil }), left, "cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) { compare(t, Decide(c.in), c.want, c.reason) })

@@ -62,44 +62,48 @@ func (d *decider) stopAll() bool {
 	return all
 }
 
-// finalSnapshot reports whether the final snapshot that was asked for is there.
+// finalSnapshot reports whether the final snapshot that was asked for is there, or
+// there is nothing that it could be made of.
 func (d *decider) finalSnapshot() bool {
 	name := d.in.Cluster.Deleting.FinalSnapshotName
 	if name == "" {
 		return true
 	}
-	begun := false // without a shard that ever began there is nothing to keep
+	var made *Snapshot
+	for i := range d.in.Snapshots {
+		if d.in.Snapshots[i].Name == name {
+			made = &d.in.Snapshots[i]
+		}
+	}
+	if made != nil && made.Status.Status == spec.Available {
+		return true // also when the data is deleted already
+	}
+	begun := true
 	for i := range d.shards {
 		st, known := d.in.Shards[i]
-		if !known {
+		switch {
+		case !known:
 			d.block("shard %d cannot be read", i)
 			return false
+		case !st.Initialized && d.in.Cluster.Status.ObservedVersion > 0:
+			d.block("final snapshot %s cannot be made, etcd does not know shard %d any more: see `redoubt recover`", name, i)
+			return false
 		}
-		begun = begun || st.Initialized
+		begun = begun && st.Initialized // no node has run before all are
 	}
-	for _, s := range d.in.Snapshots {
-		if s.Name != name {
-			continue
-		}
-		if !begun {
-			if !s.Deleting {
-				d.act(DeleteSnapshot{Name: name, Why: "the cluster never began, there is nothing to keep"})
-			}
-			return true
-		}
-		switch s.Status.Status {
-		case spec.Available:
-			return true
-		case spec.Failed:
-			d.block("final snapshot %s: %s", name, s.Status.Reason)
-		}
-		d.pend("final snapshot %s is made", name)
-		return false
-	}
-	if !begun {
+	switch {
+	case !begun && made == nil:
 		return true
+	case !begun:
+		if !made.Deleting {
+			d.act(DeleteSnapshot{Name: name, Why: "the cluster never began, there is nothing to keep"})
+		}
+		return true
+	case made == nil:
+		d.act(CreateSnapshot{Name: name, Source: spec.Manual})
+	case made.Status.Status == spec.Failed:
+		d.block("final snapshot %s: %s", name, made.Status.Reason)
 	}
 	d.pend("final snapshot %s is made", name)
-	d.act(CreateSnapshot{Name: name, Source: spec.Manual})
 	return false
 }

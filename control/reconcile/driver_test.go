@@ -339,6 +339,9 @@ func (w worldSnapshotter) Purge(_ context.Context, cluster string, keep []string
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.purged = append(w.purged, cluster)
+	for _, s := range w.shards {
+		s.initialized = false
+	}
 	moved := map[string][]string{}
 	for _, k := range keep {
 		moved[k] = []string{"s3://moved/" + k + ".rdb"}

@@ -118,7 +118,7 @@ func (s *shardDecider) update(victims []*member) {
 	})
 	m := old[0]
 	switch {
-	case !m.alive() || s.restarting(m):
+	case !m.alive() || m.serving() && !m.current(): // it is being restarted already
 	case m.leader:
 		if s.othersReady(m, victims) {
 			s.handover(m, s.successors(victims), m.outdated)
@@ -131,19 +131,6 @@ func (s *shardDecider) update(victims []*member) {
 // led reports whether the primary is a member and serves.
 func (s *shardDecider) led() bool {
 	return slices.ContainsFunc(s.run, func(m *member) bool { return m.leader && s.ready(m) })
-}
-
-// restarting reports whether a member other than m, or m itself, is being restarted.
-func (s *shardDecider) restarting(m *member) bool {
-	return slices.ContainsFunc(s.run, func(o *member) bool {
-		if o.class == lost || o.class == broken || !o.alive() {
-			return false
-		}
-		if o == m {
-			return m.serving() && !m.current()
-		}
-		return o.outdated == "" && !s.ready(o)
-	})
 }
 
 // othersReady reports whether all members but m, and those that go anyway, follow the

@@ -243,9 +243,6 @@ func (s *shardDecider) add() {
 			return
 		}
 		missing, why = 1, "to take the place of another one"
-		if s.busy() {
-			return
-		}
 	}
 	for range missing {
 		if !s.addOne(why) {
@@ -318,11 +315,6 @@ func (s *shardDecider) lastNumber() int {
 		}
 	}
 	return last
-}
-
-// busy reports whether a member that stays is on its way to being ready.
-func (s *shardDecider) busy() bool {
-	return slices.ContainsFunc(s.run, func(m *member) bool { return m.class == staying && !s.ready(m) })
 }
 
 // dethrone asks a node for the shard that leads it and is not to run any more: it

@@ -153,6 +153,9 @@ func (s *sim) do(a Action) {
 			}
 		case PurgeCluster:
 			s.jobs[a.Key] = Job{Done: true}
+			for _, sh := range s.shards {
+				sh.initialized, sh.begins = false, time.Time{}
+			}
 		}
 	case CreateSnapshot:
 		if !slices.ContainsFunc(s.snapshots, func(o Snapshot) bool { return o.Name == a.Name }) {
@@ -471,7 +474,7 @@ func (s *sim) destroy() {
 	for range 600 {
 		s.tick()
 		if s.gone {
-			if len(s.snapshots) == 0 || s.snapshots[0].Name != "last" {
+			if len(s.snapshots) != 1 || s.snapshots[0].Name != "last" {
 				s.fail("no final snapshot: %+v", s.snapshots)
 			}
 			return
