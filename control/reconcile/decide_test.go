@@ -158,7 +158,10 @@ func TestDecide(t *testing.T) {
 			moved(func(a *fleet.Assignment) { a.Memory = 2 << 30 })(a, i)
 			i.Role = roleLoading
 		})), nil, "-"},
-		{"not while a replica is behind", scene(2, moreMemory, func(in *Input) { st := in.Shards[0]; st.Tail = 50000; in.Shards[0] = st },
+		{"not before it has caught up", scene(2, moreMemory, func(in *Input) { st := in.Shards[0]; st.Tail = 50000; in.Shards[0] = st },
+			node(2, moved(func(a *fleet.Assignment) { a.Memory = 2 << 30 })),
+			node(3, func(_ *Assigned, i *etcdfence.NodeInfo) { i.Applied = 50000 })), nil, "-"},
+		{"the one that is behind first", scene(2, moreMemory, func(in *Input) { st := in.Shards[0]; st.Tail = 50000; in.Shards[0] = st },
 			node(3, func(_ *Assigned, i *etcdfence.NodeInfo) { i.Applied = 50000 })), []string{"restart node shop-0001-002"}, "-"},
 		{"not without a primary", scene(2, moreMemory, leader(0)), nil, "-"},
 		{"the primary hands over last", scene(1, moreMemory, node(2, moved(func(a *fleet.Assignment) { a.Memory = 2 << 30 }))),

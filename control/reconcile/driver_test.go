@@ -36,7 +36,7 @@ type world struct {
 	purged    []string
 	changed   []func(string)
 	slow      string // cluster whose shards do not answer
-	deposed   bool
+	deposed   error
 	flaky     bool
 	writes    int
 }
@@ -56,8 +56,8 @@ func newWorld(t *testing.T) *world {
 func (w *world) write() error {
 	w.writes++
 	switch {
-	case w.deposed:
-		return errDeposedInTest
+	case w.deposed != nil:
+		return w.deposed
 	case w.flaky && w.writes%3 == 0:
 		return errors.New("etcd is away")
 	}
@@ -488,20 +488,21 @@ func TestDriverSlowClusterHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestDriverEndsWhenDeposed: the first write that meets the fence ends Run.
+// TestDriverEndsWhenDeposed: the first write that meets the fence ends Run, whoever's
+// words say so.
 func TestDriverEndsWhenDeposed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.deposed = true
-		d := New(Config{
-			Store: w, Fleet: worldFleet{w}, Shards: worldShards{w}, Snapshotter: worldSnapshotter{w},
-			Fenced: func(err error) bool { return errors.Is(err, errDeposedInTest) },
+	for _, deposed := range []error{errDeposedInTest, fmt.Errorf("write: %w", ErrDeposed)} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.deposed = deposed
+			_, stop := w.drive()
+			w.ask(shop(), "create")
+			time.Sleep(time.Minute)
+			if err := stop(); !errors.Is(err, ErrDeposed) {
+				t.Errorf("Run ended with %v", err)
+			}
 		})
-		w.ask(shop(), "create")
-		if err := d.Run(t.Context()); !errors.Is(err, ErrDeposed) {
-			t.Errorf("Run ended with %v", err)
-		}
-	})
+	}
 }
 
 // TestDriverSaysWhyItCannotCreate: a file that no try will read.
