@@ -11,6 +11,7 @@
 //	           that carries them out.
 //	backup     begins shards, makes and removes snapshots, deletes data: the long work,
 //	           away from the nodes.
+//	certs      certificates of nodes, from an authority for each cluster.
 //	store      resources, operations, events and tokens in etcd, with versions.
 //	agent      the process on each host that runs the nodes assigned to it.
 //	api        HTTP/JSON with bearer tokens, over the store.
@@ -30,4 +31,5 @@
 //	clusters/<name>              a resource each: spec, version, status
 //	users/, acls/, parameter-groups/, snapshots/<name>
 //	operations/<id>, events/<id>, tokens/<id>
+//	ca/<cluster>                 the authority of a cluster with TLS
 package control

@@ -149,6 +149,8 @@ func TestDecide(t *testing.T) {
 		{"what does not serve goes first", scene(2, replicas(1), unregistered(2)), []string{"stop node shop-0001-002"}, "-"},
 		{"no scaling down while others are not ready", scene(3, replicas(1), node(2, restarting)), []string{"stop node shop-0001-004"}, "-"},
 		{"nor without a primary", scene(2, replicas(1), leader(0)), nil, "-"},
+		{"what cannot follow the log is not waited for", scene(2, replicas(1), func(in *Input) { st := in.Shards[0]; st.Tail = 90000; in.Shards[0] = st }),
+			[]string{"stop node shop-0001-003"}, "-"},
 		{"to no replicas", scene(1, replicas(0)), []string{"stop node shop-0001-002"}, "-"},
 
 		{"rolling: a replica first", scene(2, moreMemory), []string{"restart node shop-0001-002"}, "-"},
@@ -161,6 +163,11 @@ func TestDecide(t *testing.T) {
 		{"not before it has caught up", scene(2, moreMemory, func(in *Input) { st := in.Shards[0]; st.Tail = 50000; in.Shards[0] = st },
 			node(2, moved(func(a *fleet.Assignment) { a.Memory = 2 << 30 })),
 			node(3, func(_ *Assigned, i *etcdfence.NodeInfo) { i.Applied = 50000 })), nil, "-"},
+		{"not while that is under way", scene(2, moreMemory, node(2, restarting)), nil, "-"},
+		{"not while it is still the old process that is registered", scene(2, moreMemory, node(2, func(a *Assigned, i *etcdfence.NodeInfo) {
+			moved(func(a *fleet.Assignment) { a.Memory = 2 << 30 })(a, i)
+			a.Status.Started = noon
+		})), nil, "-"},
 		{"the one that is behind first", scene(2, moreMemory, func(in *Input) { st := in.Shards[0]; st.Tail = 50000; in.Shards[0] = st },
 			node(3, func(_ *Assigned, i *etcdfence.NodeInfo) { i.Applied = 50000 })), []string{"restart node shop-0001-002"}, "-"},
 		{"not without a primary", scene(2, moreMemory, leader(0)), nil, "-"},
@@ -394,6 +401,11 @@ func TestDecideOperations(t *testing.T) {
 		{"deleted meanwhile", OpFailed, scene(1, op("update", 4), func(in *Input) { in.Cluster.Deleting = &Deleting{} })},
 		{"a hand-over", OpRunning, scene(1, op(opFailover, 4))},
 		{"that is done", OpDone, scene(1, op(opFailover, 4), leader(2), func(in *Input) {
+			st := in.Shards[0]
+			st.Asked = &Asked{Epoch: 7, To: "shop-0001-002", At: noon}
+			in.Shards[0] = st
+		})},
+		{"that is not done yet", OpRunning, scene(1, op(opFailover, 4), func(in *Input) {
 			st := in.Shards[0]
 			st.Asked = &Asked{Epoch: 7, To: "shop-0001-002", At: noon}
 			in.Shards[0] = st
