@@ -26,6 +26,9 @@ type Assign struct {
 	Why   string
 }
 
+// newCertificate is why a node's assignment changes that is not restarted.
+const newCertificate = "its certificate expires"
+
 // Unassign forgets a node of which nothing is left.
 type Unassign struct{ Host, Node string }
 
@@ -76,6 +79,8 @@ func (a Assign) String() string {
 	switch {
 	case a.Goal == fleet.Stop:
 		verb = "stop"
+	case a.Why == newCertificate:
+		verb = "renew"
 	case a.Generation > 1:
 		verb = "restart"
 	}
@@ -86,6 +91,8 @@ func (a Assign) reason() string {
 	switch {
 	case a.Goal == fleet.Stop:
 		return "StopNode"
+	case a.Why == newCertificate:
+		return "RenewCertificate"
 	case a.Generation > 1:
 		return "RestartNode"
 	}

@@ -1,7 +1,11 @@
 package reconcile
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +121,24 @@ var (
 	upgraded   = moved(func(a *fleet.Assignment) { a.Engine = "0.2.0" })
 	replicas   = func(n int) func(*Input) { return ask(func(c *spec.Cluster) { c.NumReplicasPerShard = n }) }
 )
+
+func secure(in *Input) { in.Cluster.Spec.TLSEnabled = true }
+
+// certificate gives all nodes one of 90 days, of which so much is left.
+func certificate(left time.Duration) func(*Input) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: noon.Add(left - 90*24*time.Hour), NotAfter: noon.Add(left)}
+	der, err := x509.CreateCertificate(nil, leaf, leaf, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	t := &fleet.TLS{Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}
+	return func(in *Input) {
+		for i := range in.Assigned {
+			in.Assigned[i].TLS = t
+		}
+	}
+}
 
 func TestDecide(t *testing.T) {
 	for _, c := range []struct {
@@ -272,6 +294,9 @@ func TestDecide(t *testing.T) {
 			in.Nodes = append(in.Nodes, scene(2).Nodes[2])
 			in.Nodes[0].Role = roleReplica
 		}), []string{"hand shard 0 over from shop-0001-003 to shop-0001-001"}, "-"},
+		{"a certificate that expires, the primary's too, without a hand-over", scene(1, secure, certificate(time.Hour)), []string{"renew node shop-0001-001"}, "-"},
+		{"one at a time", scene(1, secure, certificate(time.Hour), node(1, restarting)), nil, "-"},
+		{"not yet", scene(1, secure, certificate(80*24*time.Hour)), nil, "-"},
 		{"TLS", scene(0, ask(func(c *spec.Cluster) { c.TLSEnabled = true })), []string{"assign node shop-0001-002"}, "-"},
 	} {
 		t.Run(c.name, func(t *testing.T) { compare(t, Decide(c.in), c.want, c.reason) })

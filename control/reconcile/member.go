@@ -146,8 +146,6 @@ func (d *decider) outdatedBy(m *member) string {
 		return "parameters that take effect at start"
 	case c.TLSEnabled != (m.TLS != nil):
 		return "TLS"
-	case expiring(m.TLS, d.in.Now):
-		return "a new certificate"
 	}
 	return ""
 }

@@ -79,6 +79,9 @@ func TestJobsTakeTurns(t *testing.T) {
 		for _, k := range []string{"1", "2", "3"} {
 			j.start("x", k, work("x"), func() {})
 			j.start("x", k, work("x"), func() {}) // it runs
+		}
+		j.running.Wait()
+		for _, k := range []string{"1", "2", "3"} {
 			j.start("y"+k, k, work("y"), func() {})
 		}
 		j.running.Wait()

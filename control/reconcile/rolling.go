@@ -105,7 +105,11 @@ func (s *shardDecider) update(victims []*member) {
 			s.pend("node %s gets %s", m.Node, m.outdated)
 		}
 	}
-	if len(old) == 0 || s.started {
+	if s.started {
+		return
+	}
+	if len(old) == 0 {
+		s.renew()
 		return
 	}
 	slices.SortFunc(old, func(a, b *member) int {
@@ -125,6 +129,18 @@ func (s *shardDecider) update(victims []*member) {
 		}
 	case !m.serving() || s.led() && (!s.ready(m) || s.othersReady(m, nil)):
 		s.restart(m)
+	}
+}
+
+// renew gives a member a new certificate before the one that it has expires. Nodes take
+// it without a restart, so the primary keeps the shard; still one at a time, when all are
+// ready, so that what may be wrong with it meets one node first.
+func (s *shardDecider) renew() {
+	for _, m := range s.run {
+		if s.in.Cluster.Spec.TLSEnabled && m.alive() && expiring(m.TLS, s.in.Now) && s.othersReady(nil, nil) {
+			s.assign(m.Host, m.Assignment, true, newCertificate)
+			return
+		}
 	}
 }
 
