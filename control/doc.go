@@ -12,10 +12,13 @@
 //	backup     begins shards, makes and removes snapshots, deletes data: the long work,
 //	           away from the nodes.
 //	certs      certificates of nodes, from an authority for each cluster.
-//	store      resources, operations, events and tokens in etcd, with versions.
+//	store      resources, operations and events in etcd, with versions.
+//	token      bearer tokens in etcd.
 //	agent      the process on each host that runs the nodes assigned to it.
 //	api        HTTP/JSON with bearer tokens, over the store.
+//	wire       what the API says in JSON.
 //	client     the API from Go: for the CLI and the Terraform provider.
+//	plane      one control plane: the API, and the reconciler while it is elected.
 //
 // # Where it is in etcd
 //

@@ -64,41 +64,19 @@ func clusterFlags(f *pflag.FlagSet) {
 }
 
 // clusterState is what a cluster's status says to people.
-type clusterState struct {
-	Status          string `json:"status"`
-	Reason          string `json:"reason"`
-	ClusterEndpoint struct {
-		Address string `json:"address"`
-		Port    int    `json:"port"`
-	} `json:"cluster_endpoint"`
-	Shards []struct {
-		Name  string `json:"name"`
-		Nodes []struct {
-			Name             string `json:"name"`
-			AvailabilityZone string `json:"availability_zone"`
-			Host             string `json:"host"`
-			Role             string `json:"role"`
-			Engine           string `json:"engine"`
-			State            string `json:"state"`
-			Endpoint         struct {
-				Address string `json:"address"`
-				Port    int    `json:"port"`
-			} `json:"endpoint"`
-		} `json:"nodes"`
-	} `json:"shards"`
-}
+type clusterState struct{ spec.ClusterStatus }
 
 func readClusterStatus(r *wire.Resource[spec.Cluster]) (s clusterState) {
-	_ = json.Unmarshal(r.Status, &s) // what a newer control plane says otherwise is left out
+	_ = json.Unmarshal(r.Status, &s.ClusterStatus) // what a newer control plane says otherwise is left out
 	return s
 }
 
 func (s clusterState) word(d *wire.Deletion) string {
 	switch {
-	case s.Status != "":
-		return s.Status
 	case d != nil:
-		return "deleting"
+		return "deleting" // also before the reconciler has seen it
+	case s.Status != "":
+		return string(s.Status)
 	}
 	return "requested"
 }
@@ -218,11 +196,7 @@ check snapshots.
 }
 
 func snapshotRow(r *wire.Resource[spec.Snapshot]) []string {
-	s := struct {
-		Status string   `json:"status"`
-		Size   byteSize `json:"size"`
-		Keys   int      `json:"keys"`
-	}{Status: "requested"}
+	s := spec.SnapshotStatus{Status: "requested"}
 	_ = json.Unmarshal(r.Status, &s) // what a newer control plane says otherwise is left out
-	return []string{r.Spec.Name, r.Spec.ClusterName, s.Status, stamp(r.Created), s.Size.Human(), strconv.Itoa(s.Keys)}
+	return []string{r.Spec.Name, r.Spec.ClusterName, string(s.Status), stamp(r.Created), s.Size.Human(), strconv.Itoa(s.Keys)}
 }

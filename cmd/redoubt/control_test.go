@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,8 @@ func startControl(t *testing.T, etcd *testenv.Etcd) (log *lockedBuffer) {
 	done := make(chan int, 1)
 	dir := t.TempDir()
 	go func() {
-		done <- run(ctx, []string{"control", "--etcd", strings.Join(etcd.Endpoints(), ","), "--listen", "127.0.0.1:0", "--dir", dir}, &out, log)
+		done <- run(ctx, []string{"control", "--etcd", strings.Join(etcd.Endpoints(), ","), "--store", "s3://none/none", "--store-endpoint", "http://127.0.0.1:1", "--store-path-style",
+			"--region", "us-east-1", "--listen", "127.0.0.1:0", "--dir", dir}, &out, log)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -163,7 +165,7 @@ func controlsClusters(t *testing.T, etcd *clientv3.Client) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Version != 2 || r.Spec.NumReplicasPerShard != 0 || r.Spec.TLSEnabled || strings.Join(r.Spec.Zones, "") != "ab" {
 		t.Errorf("%v: %s", err, out)
 	}
-	if out := mustCLI(t, "cluster", "ls"); !strings.Contains(out, "main  requested") {
+	if out := mustCLI(t, "cluster", "ls"); !strings.Contains(out, "main  requested") && !strings.Contains(out, "main  creating") {
 		t.Errorf("clusters:\n%s", out)
 	}
 	mustCLI(t, "cluster", "snapshot", "create", "first", "--cluster-name", "main")
@@ -172,7 +174,7 @@ func controlsClusters(t *testing.T, etcd *clientv3.Client) {
 	}
 	mustCLI(t, "cluster", "failover", "main")
 	mustCLI(t, "cluster", "delete", "main", "--final-snapshot-name", "last")
-	if out := mustCLI(t, "cluster", "show", "main"); !strings.Contains(out, "status    deleting") {
+	if out := mustCLI(t, "cluster", "show", "main"); !regexp.MustCompile(`(?m)^status +deleting$`).MatchString(out) {
 		t.Errorf("cluster:\n%s", out)
 	}
 	if _, stderr, code := cli(t, "cluster", "update", "main", "--num-replicas-per-shard", "1"); code != exitFailed || !strings.Contains(stderr, "being deleted") {
@@ -227,8 +229,10 @@ func TestControlServesTLSOnly(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"control"}, {"control", "--etcd", "x"}, {"control", "--etcd", "http://127.0.0.1:1", "--tls-cert-file", "x"},
-		{"control", "--etcd", "http://127.0.0.1:1", "--listen", "8443"}, {"token", "create", "--bootstrap"}, {"token", "create"},
+		{"control"}, {"control", "--etcd", "http://127.0.0.1:1"}, {"control", "--etcd", "x", "--store", "s3://x"},
+		{"control", "--etcd", "http://127.0.0.1:1", "--store", "s3://x", "--tls-cert-file", "x"},
+		{"control", "--etcd", "http://127.0.0.1:1", "--store", "s3://x", "--listen", "8443"},
+		{"token", "create", "--bootstrap"}, {"token", "create"},
 	} {
 		if _, stderr, code := cli(t, args...); code != exitUsage {
 			t.Errorf("%q: exit code %d, %s", args, code, stderr)
