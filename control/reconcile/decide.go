@@ -56,7 +56,7 @@ func (d *decider) takeStock() {
 	floor := in.Cluster.Status.EngineVersion
 	for _, a := range in.Assigned {
 		d.fleet.Take(a.Host, a.Assignment)
-		if a.Cluster == in.Cluster.Name && a.Goal == fleet.Run && compareEngines(a.Engine, floor) > 0 {
+		if a.Cluster == in.Cluster.Name && a.Goal == fleet.Run && spec.CompareEngines(a.Engine, floor) > 0 {
 			floor = a.Engine
 		}
 	}
@@ -66,7 +66,7 @@ func (d *decider) takeStock() {
 		d.engine = floor
 	case d.engine == "":
 		d.engine = newestEngine(in.Hosts)
-	case floor != "" && compareEngines(d.engine, floor) < 0:
+	case floor != "" && spec.CompareEngines(d.engine, floor) < 0:
 		d.refused = fmt.Sprintf("engine_version %s is older than %s: the log may hold entries that it does not read", d.engine, floor)
 		d.engine = floor
 	}

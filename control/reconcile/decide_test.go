@@ -377,7 +377,6 @@ func TestDecideSnapshots(t *testing.T) {
 		}
 	}
 	long := func(in *Input) { in.Log = Log{Known: true, Bytes: 1 << 30, SnapshotSize: 1 << 20} }
-	const day = 24 * time.Hour
 	due := []string{"automated snapshot automatic.shop-2026-03-04-12-00-00 is due"}
 	for _, c := range []struct {
 		name string

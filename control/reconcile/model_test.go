@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redoubtdb/redoubt/control/fleet"
+	"github.com/redoubtdb/redoubt/control/spec"
 	"github.com/redoubtdb/redoubt/etcdfence"
 )
 
@@ -280,7 +281,7 @@ func (m *model) runProcess(p *process) {
 	}
 	p.stuck = false
 	for _, e := range s.engines {
-		if compareEngines(e.engine, p.a.Engine) > 0 && e.from <= to {
+		if spec.CompareEngines(e.engine, p.a.Engine) > 0 && e.from <= to {
 			to, p.stuck = e.from-1, true
 			break
 		}
@@ -349,7 +350,7 @@ func (m *model) promote(s *modelShard, id string, p *process) {
 	s.tail++
 	s.leader, s.lease, s.asked = id, m.now.Add(termTTL), nil
 	p.applied = s.tail
-	if n := len(s.engines); n == 0 || compareEngines(p.a.Engine, s.engines[n-1].engine) > 0 {
+	if n := len(s.engines); n == 0 || spec.CompareEngines(p.a.Engine, s.engines[n-1].engine) > 0 {
 		s.engines = append(s.engines, entryEngine{s.tail, p.a.Engine})
 	}
 }

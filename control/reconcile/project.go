@@ -24,8 +24,8 @@ func project(a Access, parameters map[string]string) map[string]string {
 		names = append(names, u.Name)
 		keys["users/"+u.Name] = encode(map[string]string{"rules": rules(u)})
 	}
-	if _, ok := keys["users/default"]; !ok {
-		keys["users/default"] = encode(map[string]string{"rules": "off"})
+	if _, ok := keys["users/"+spec.DefaultUser]; !ok {
+		keys["users/"+spec.DefaultUser] = encode(map[string]string{"rules": "off"})
 	}
 	slices.Sort(names)
 	if a.ACL.Name != "" {
@@ -43,7 +43,7 @@ func rules(u spec.User) string {
 	for _, h := range u.PasswordHashes {
 		words = append(words, "#"+h)
 	}
-	if u.Authentication == "no-password-required" {
+	if u.Authentication == spec.NoPassword {
 		words = []string{"nopass"}
 	}
 	if text := strings.TrimSpace(u.AccessString); text != "" {

@@ -128,7 +128,7 @@ func (d *decider) describe() {
 					d.status.ParameterGroupStatus = spec.Applying
 				}
 			}
-			if n.Engine != "" && (oldest == "" || compareEngines(n.Engine, oldest) < 0) {
+			if n.Engine != "" && (oldest == "" || spec.CompareEngines(n.Engine, oldest) < 0) {
 				oldest = n.Engine
 			}
 		}

@@ -9,9 +9,7 @@ import (
 	"github.com/redoubtdb/redoubt/control/spec"
 )
 
-// automatic is what names of snapshots begin with that nobody asked for, as those of
-// Amazon MemoryDB do.
-const automatic = "automatic."
+const day = 24 * time.Hour
 
 // snapshots decides which snapshots are due and which have had their time. Those that
 // somebody asked for are never touched.
@@ -21,7 +19,7 @@ func (d *decider) snapshots() {
 		return // not created yet
 	}
 	if due := d.due(now); due != "" && !d.snapshotRuns() {
-		name := automatic + c.Name + "-" + now.UTC().Format("2006-01-02-15-04-05")
+		name := spec.AutomaticSnapshotName(c.Name, now)
 		if !slices.ContainsFunc(d.in.Snapshots, func(s Snapshot) bool { return s.Name == name }) {
 			d.act(CreateSnapshot{Name: name, Source: due})
 		}
@@ -32,8 +30,8 @@ func (d *decider) snapshots() {
 // due is the source of the snapshot that is due; "" if none is.
 func (d *decider) due(now time.Time) string {
 	c := &d.in.Cluster.Spec
-	if w, err := parseWindow(c.SnapshotWindow); err == nil && c.SnapshotRetentionLimit > 0 {
-		begin, inside := w.at(now)
+	if w, err := spec.ParseDailyWindow(c.SnapshotWindow); err == nil && c.SnapshotRetentionLimit > 0 {
+		begin, inside := opened(w, now)
 		made := slices.ContainsFunc(d.in.Snapshots, func(s Snapshot) bool {
 			return s.Status.Source == spec.Automated && s.Status.Status != spec.Failed && !s.Status.CreatedAt.Before(begin)
 		})
@@ -41,7 +39,7 @@ func (d *decider) due(now time.Time) string {
 		case inside && !made && !d.failedLately(now):
 			return spec.Automated
 		case !inside:
-			d.wake(w.next(now).Sub(now))
+			d.wake(begin.Add(day).Sub(now))
 		}
 	}
 	l := d.in.Log
@@ -78,7 +76,7 @@ func (d *decider) expire(now time.Time) {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	retention := time.Duration(d.in.Cluster.Spec.SnapshotRetentionLimit) * 24 * time.Hour
+	retention := time.Duration(d.in.Cluster.Spec.SnapshotRetentionLimit) * day
 	for i, s := range newest {
 		age := now.Sub(s.Status.CreatedAt)
 		switch {
@@ -92,48 +90,19 @@ func (d *decider) expire(now time.Time) {
 		}
 	}
 	for _, s := range d.in.Snapshots {
-		old := now.Sub(s.Status.CreatedAt) > 24*time.Hour
+		old := now.Sub(s.Status.CreatedAt) > day
 		if s.Status.Status == spec.Failed && s.Status.Source != spec.Manual && !s.Deleting && old {
 			d.act(DeleteSnapshot{Name: s.Name, Why: "it failed a day ago"})
 		}
 	}
 }
 
-// window is a daily span of time in UTC, from begin on for length.
-type window struct{ begin, length time.Duration }
-
-// parseWindow reads "05:00-09:00"; the end may be past midnight.
-func parseWindow(text string) (window, error) {
-	from, to, ok := strings.Cut(text, "-")
-	if !ok {
-		return window{}, fmt.Errorf("%q is not a window such as 05:00-09:00", text)
-	}
-	var at [2]time.Duration
-	for i, s := range []string{from, to} {
-		t, err := time.Parse("15:04", s)
-		if err != nil {
-			return window{}, fmt.Errorf("%q is not a window such as 05:00-09:00: %w", text, err)
-		}
-		at[i] = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
-	}
-	if at[1] <= at[0] {
-		at[1] += 24 * time.Hour
-	}
-	return window{at[0], at[1] - at[0]}, nil
-}
-
-// at is when the window that is open, or the last one before now, began, and whether
-// it is open.
-func (w window) at(now time.Time) (begin time.Time, inside bool) {
-	begin = now.UTC().Truncate(24 * time.Hour).Add(w.begin)
+// opened is when the window that is open, or the last one before now, began, and
+// whether it is open.
+func opened(w spec.DailyWindow, now time.Time) (begin time.Time, inside bool) {
+	begin = now.UTC().Truncate(day).Add(w.Start)
 	if begin.After(now) {
-		begin = begin.Add(-24 * time.Hour)
+		begin = begin.Add(-day)
 	}
-	return begin, now.Before(begin.Add(w.length))
-}
-
-// next is when the next window opens.
-func (w window) next(now time.Time) time.Time {
-	begin, _ := w.at(now)
-	return begin.Add(24 * time.Hour)
+	return begin, now.Before(begin.Add(w.Length))
 }

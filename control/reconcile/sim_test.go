@@ -231,7 +231,7 @@ func (s *sim) judgeChange(in Input, old Assigned, a Assign, touched map[string]b
 	if a.Generation != old.Generation+1 || a.Host != old.Host {
 		s.fail("%v: generation %d after %d, host %s after %s", a, a.Generation, old.Generation, a.Host, old.Host)
 	}
-	if compareEngines(a.Engine, old.Engine) < 0 {
+	if spec.CompareEngines(a.Engine, old.Engine) < 0 {
 		s.fail("%v: engine %s after %s", a, a.Engine, old.Engine)
 	}
 	if s.cluster.Deleting != nil {
@@ -321,10 +321,10 @@ func (s *sim) judgeHandover(in Input, a Handover) {
 		return
 	}
 	from := s.assigned[a.From]
-	if from != nil && compareEngines(to.Engine, from.Engine) < 0 {
+	if from != nil && spec.CompareEngines(to.Engine, from.Engine) < 0 {
 		s.fail("%v: it has an older engine", a)
 	}
-	if from != nil && compareEngines(to.Engine, from.Engine) > 0 {
+	if from != nil && spec.CompareEngines(to.Engine, from.Engine) > 0 {
 		for _, o := range in.Assigned {
 			if o.Cluster == "shop" && o.Shard == a.Shard && o.Goal == fleet.Run && o.Node != a.From && o.Engine != to.Engine && o.Status != nil && s.alive(s.host(o.Host)) && s.cluster.Spec.NumReplicasPerShard > 0 && !s.faults && s.stays(o.Host) {
 				s.fail("%v: replica %s still has engine %s", a, o.Node, o.Engine)
@@ -407,7 +407,7 @@ func (s *sim) feasible() {
 	s.cluster.Version++
 	c := &s.cluster.Spec
 	c.NumReplicasPerShard = min(c.NumReplicasPerShard, 2)
-	if compareEngines(c.EngineVersion, s.cluster.Status.EngineVersion) < 0 {
+	if spec.CompareEngines(c.EngineVersion, s.cluster.Status.EngineVersion) < 0 {
 		c.EngineVersion = s.cluster.Status.EngineVersion
 	}
 	s.ops = append(s.ops, Operation{ID: fmt.Sprint(s.cluster.Version), Kind: "update", Version: s.cluster.Version, State: OpPending})
