@@ -15,28 +15,30 @@ const (
 
 // keys are the etcd keys of one shard; see the package comment.
 type keys struct {
-	nodes    string // prefix, with its slash
-	users    string // prefix, with its slash
-	shard    string // prefix, with its slash
-	leader   string
-	sealed   string
-	handover string
-	log      string // prefix, with its slash
-	logEnd   string // first key past the log
+	nodes      string // prefix, with its slash
+	users      string // prefix, with its slash
+	parameters string // prefix, with its slash
+	shard      string // prefix, with its slash
+	leader     string
+	sealed     string
+	handover   string
+	log        string // prefix, with its slash
+	logEnd     string // first key past the log
 }
 
 func newKeys(cluster string, shard int) keys {
 	base := root + cluster + "/"
 	p := base + fmt.Sprintf("shards/%04d/", shard)
 	return keys{
-		nodes:    base + "nodes/",
-		users:    base + "users/",
-		shard:    p,
-		leader:   p + "leader",
-		sealed:   p + "sealed",
-		handover: p + "handover",
-		log:      p + "log/",
-		logEnd:   clientv3.GetPrefixRangeEnd(p + "log/"),
+		nodes:      base + "nodes/",
+		users:      base + "users/",
+		parameters: base + "parameters/",
+		shard:      p,
+		leader:     p + "leader",
+		sealed:     p + "sealed",
+		handover:   p + "handover",
+		log:        p + "log/",
+		logEnd:     clientv3.GetPrefixRangeEnd(p + "log/"),
 	}
 }
 

@@ -44,6 +44,7 @@ type Config struct {
 	ACLPubSubDefault   string // channels of new users: resetchannels or allchannels; default resetchannels
 	ACLFile            string // file with the node's users, for ACL LOAD and ACL SAVE
 	ManagedUsers       bool   // the users are those that etcd has for the cluster, on every node
+	ManagedParameters  bool   // settings follow those that etcd has for the cluster, on every node
 	EnableDebugCommand string // no, yes or local; default no
 
 	Logger  *slog.Logger          // default: nothing is logged

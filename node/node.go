@@ -123,6 +123,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.watchSnapshots(gctx) })
 	g.Go(func() error { return n.watchUse(gctx) })
 	g.Go(func() error { return n.engine.releaseLoop(gctx) })
+	if n.cfg.ManagedParameters {
+		g.Go(func() error { return n.watchParameters(gctx) })
+	}
 	if n.cfg.ManagedUsers {
 		g.Go(func() error { return n.watchUsers(gctx) })
 	}

@@ -33,6 +33,7 @@ type nodeOptions struct {
 	aclFile             string
 	pubSubDefault       string
 	managedUsers        bool
+	managedParameters   bool
 	protectedMode       string
 	debugCommand        string
 	databases           int
@@ -116,6 +117,7 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.StringVar(&o.aclFile, "aclfile", "", "file with the users of this node, for ACL LOAD and ACL SAVE")
 	set.StringVar(&o.pubSubDefault, "acl-pubsub-default", "resetchannels", "channels of new users: resetchannels (none) or allchannels")
 	set.BoolVar(&o.managedUsers, "managed-users", false, "let in the users that etcd has for the cluster, and nobody else")
+	set.BoolVar(&o.managedParameters, "managed-parameters", false, "take settings from etcd, where the control plane keeps the cluster's")
 	set.StringVar(&o.protectedMode, "protected-mode", "yes", "while no password is needed, let clients in from this machine only: yes or no")
 	set.StringVar(&o.debugCommand, "enable-debug-command", "no", "allow DEBUG: no, yes or local")
 	set.IntVar(&o.databases, "databases", 16, "number of databases to SELECT from")
@@ -174,7 +176,7 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		LeaseTTL: o.leaseTTL, HeadLimit: int64(o.headLimit),
 		SegmentSize: int64(o.segmentSize), SegmentAge: o.segmentAge,
 		Databases: o.databases, MaxClients: o.maxClients, MaxMemory: o.maxMemory, MaxMemoryClients: o.maxMemoryClients,
-		RequirePass: o.requirePass, ACLFile: o.aclFile, ACLPubSubDefault: o.pubSubDefault, ManagedUsers: o.managedUsers, ProtectedMode: o.protectedMode,
+		RequirePass: o.requirePass, ACLFile: o.aclFile, ACLPubSubDefault: o.pubSubDefault, ManagedUsers: o.managedUsers, ManagedParameters: o.managedParameters, ProtectedMode: o.protectedMode,
 		EnableDebugCommand: o.debugCommand,
 		Logger:             log, Metrics: registry,
 	}

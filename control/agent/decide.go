@@ -83,7 +83,7 @@ func decide(f facts, now time.Time, grace time.Duration) (verb, time.Time) {
 // needsRestart tells whether a process that was started with one assignment has to
 // be started again to be what the other says.
 func needsRestart(a, b fleet.Assignment) bool {
-	return a.Cluster != b.Cluster || a.Shard != b.Shard || a.Engine != b.Engine || a.Memory != b.Memory || a.Port != b.Port || a.ManagedUsers != b.ManagedUsers ||
+	return a.Cluster != b.Cluster || a.Shard != b.Shard || a.Engine != b.Engine || a.Memory != b.Memory || a.Port != b.Port || a.Managed != b.Managed ||
 		!maps.Equal(a.Parameters, b.Parameters) || (a.TLS == nil) != (b.TLS == nil) || a.TLS != nil && a.TLS.MinVersion != b.TLS.MinVersion
 }
 

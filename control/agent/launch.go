@@ -61,7 +61,7 @@ func (s site) own(a fleet.Assignment, dir string) map[string]any {
 		"cluster": a.Cluster, "shard": a.Shard, "node-id": a.Node, "az": s.AZ,
 		"listen": s.listen(a), "announce": s.address(a),
 		// Who may reach a node is for its network to say, who may log in for its users.
-		"protected-mode": "no", "managed-users": a.ManagedUsers,
+		"protected-mode": "no", "managed-users": a.Managed, "managed-parameters": a.Managed,
 	}
 	if a.TLS != nil {
 		own["listen"] = net.JoinHostPort(s.Bind, "0") // TLS alone

@@ -29,6 +29,7 @@ etcd:
 - http://e1:2379
 - http://e2:2379
 listen: 0.0.0.0:6380
+managed-parameters: false
 managed-users: false
 maxclients: "7"
 maxmemory: "700"
@@ -43,7 +44,7 @@ store: s3://b/p
 	if string(got) != want {
 		t.Errorf("config is\n%s\nwant\n%s", got, want)
 	}
-	a.ManagedUsers = true
+	a.Managed = true
 	a.Parameters = nil
 	if got, err := testSite.config(a, ""); err != nil || !strings.Contains(string(got), "managed-users: true\n") {
 		t.Errorf("users are not managed: %s, %v", got, err)

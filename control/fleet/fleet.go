@@ -68,9 +68,9 @@ type Assignment struct {
 	// parameters/.
 	Parameters map[string]string `json:"parameters,omitempty"`
 	TLS        *TLS              `json:"tls,omitempty"` // nil: plain
-	// ManagedUsers: who may log in is what the control plane writes to the cluster's
-	// users/.
-	ManagedUsers bool `json:"managed_users,omitempty"`
+	// Managed: who may log in, and settings, are what the control plane writes to the cluster's
+	// users/ and parameters/.
+	Managed bool `json:"managed,omitempty"`
 }
 
 // TLS is what a node serves with: PEM each.

@@ -166,3 +166,8 @@ func expiring(t *fleet.TLS, now time.Time) bool {
 	}
 	return now.After(cert.NotAfter.Add(-cert.NotAfter.Sub(cert.NotBefore) / 3))
 }
+
+// stopped reports whether nothing is left of a node that was to stop.
+func (m *member) stopped() bool {
+	return m.Goal == fleet.Stop && m.Status != nil && m.Status.State == fleet.Stopped && m.Status.Generation >= m.Generation
+}

@@ -109,7 +109,7 @@ func (s *shardDecider) addOne(why string) bool {
 	a := fleet.Assignment{
 		Cluster: s.in.Cluster.Name, Shard: s.i, Node: nodeName(s.in.Cluster.Name, s.i, st.LastNode),
 		Goal: fleet.Run, Engine: s.engine, Port: at.Port, Memory: s.in.Cluster.Spec.NodeMemory, Parameters: s.in.AtStart,
-		ManagedUsers: true,
+		Managed: true,
 	}
 	s.assign(at.Host, a, s.in.Cluster.Spec.TLSEnabled, why)
 	s.pend("node %s starts in az %s", a.Node, at.AZ)

@@ -112,6 +112,9 @@ func (d *decider) describe() {
 		was := sh.Nodes
 		sh.Nodes, sh.NumNodes = nil, 0
 		for _, m := range d.members(i) {
+			if m.stopped() {
+				continue // forgotten now
+			}
 			n := d.describeNode(m)
 			for _, w := range was {
 				if w.Name == n.Name {

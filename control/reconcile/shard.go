@@ -38,7 +38,7 @@ func (d *decider) shard(i int) {
 
 // forgetStopped drops the assignment of a node of which nothing is left.
 func (d *decider) forgetStopped(m *member) bool {
-	if m.Goal != fleet.Stop || m.Status == nil || m.Status.State != fleet.Stopped || m.Status.Generation < m.Generation {
+	if !m.stopped() {
 		return false
 	}
 	d.fleet.Release(m.Host, m.Node)
