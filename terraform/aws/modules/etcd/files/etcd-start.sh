@@ -1,0 +1,88 @@
+#!/bin/bash
+# etcd-start runs etcd as the member MEMBER of the cluster MEMBER_PEERS, and decides how
+# it begins. A member with its data goes on. One without founds the cluster if it has
+# never started before (STATE_PARAMETER is "new"); otherwise its disk was lost, and it
+# must not vote as who it was: it is removed and joins under a new id, for which a
+# majority of the others must be there.
+#
+# MEMBER_PEERS and MEMBER_CLIENTS are name=url,...
+set -euo pipefail
+data=${MEMBER_DATA_DIRECTORY:-/var/lib/etcd/data/etcd}
+wal=${MEMBER_WAL_DIRECTORY:-/var/lib/etcd/wal/etcd}
+tls=${MEMBER_TLS_DIRECTORY:-/etc/redoubt/tls/current}
+
+url_of() { tr ',' '\n' <<<"$1" | sed -n "s|^$MEMBER=||p"; }
+peer_url=$(url_of "$MEMBER_PEERS")
+client_url=$(url_of "$MEMBER_CLIENTS")
+others=$(tr ',' '\n' <<<"$MEMBER_CLIENTS" | grep -v "^$MEMBER=" | sed 's|^[^=]*=||' | paste -sd, -)
+
+ctl() {
+	etcdctl --endpoints "$others" --cacert "$tls/ca.pem" --cert "$tls/cert.pem" --key "$tls/key.pem" \
+		--command-timeout 10s "$@"
+}
+
+has_data() { compgen -G "$wal/*.wal" >/dev/null && [ -e "$data/member/snap/db" ]; }
+
+# set_aside keeps what is left when half of a member's data is gone.
+set_aside() {
+	local directory
+	for directory in "$data" "$wal"; do
+		if [ -e "$directory" ]; then
+			mv "$directory" "$directory.lost.$(date +%Y%m%dT%H%M%S)"
+		fi
+	done
+}
+
+# join makes the cluster know this member as one that has not started yet. It can be
+# repeated: an attempt that was interrupted is taken up where it ended.
+join() {
+	local list id status
+	echo "etcd-start: $MEMBER lost its data; joining anew by way of $others"
+	until list=$(ctl member list --write-out simple); do
+		echo "etcd-start: the other members do not answer yet"
+		sleep 5
+	done
+	# id, status, name, peer URLs, client URLs, learner
+	id=$(awk -F', ' -v url="$peer_url" '$4 == url { print $1 }' <<<"$list")
+	status=$(awk -F', ' -v url="$peer_url" '$4 == url { print $2 }' <<<"$list")
+	if [ -n "$id" ] && [ "$status" = started ]; then
+		ctl member remove "$id"
+		id=
+	fi
+	if [ -z "$id" ]; then
+		ctl member add "$MEMBER" --peer-urls "$peer_url"
+	fi
+}
+
+state=existing
+if ! has_data; then
+	case $(aws ssm get-parameter --name "$STATE_PARAMETER" --query Parameter.Value --output text) in
+	new)
+		[ -r "$tls/key.pem" ] && etcd --version >/dev/null
+		# Before the first start, so that no start goes unnoticed.
+		aws ssm put-parameter --name "$STATE_PARAMETER" --value bootstrapped --overwrite >/dev/null
+		state=new
+		;;
+	bootstrapped)
+		set_aside
+		join
+		;;
+	*)
+		echo "etcd-start: $STATE_PARAMETER is neither new nor bootstrapped" >&2
+		exit 1
+		;;
+	esac
+fi
+
+exec etcd --name "$MEMBER" --data-dir "$data" --wal-dir "$wal" \
+	--initial-cluster "$MEMBER_PEERS" --initial-cluster-state "$state" --initial-cluster-token "$MEMBER_CLUSTER_TOKEN" \
+	--listen-peer-urls "$MEMBER_LISTEN_PEER_URLS" --initial-advertise-peer-urls "$peer_url" \
+	--listen-client-urls "$MEMBER_LISTEN_CLIENT_URLS" --advertise-client-urls "$client_url" \
+	--listen-metrics-urls "$MEMBER_LISTEN_METRICS_URLS" \
+	--client-cert-auth --trusted-ca-file "$tls/ca.pem" --cert-file "$tls/cert.pem" --key-file "$tls/key.pem" \
+	--peer-client-cert-auth --peer-trusted-ca-file "$tls/ca.pem" --peer-cert-file "$tls/cert.pem" --peer-key-file "$tls/key.pem" \
+	--tls-min-version TLS1.2 \
+	--snapshot-count 1000 --snapshot-catchup-entries 500 --max-wals 2 \
+	--backend-batch-interval 1s --backend-batch-limit 100000 \
+	--quota-backend-bytes "$MEMBER_QUOTA_BYTES" \
+	--election-timeout "$MEMBER_ELECTION_TIMEOUT" --heartbeat-interval "$MEMBER_HEARTBEAT"
