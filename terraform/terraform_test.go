@@ -1,152 +1,16 @@
 // Package terraform_test runs terraform over the modules and examples, against a
-// provider that has the schema of hashicorp/aws and nothing else (internal/awsstub).
+// provider that has the schema of hashicorp/aws and nothing else (internal/awsstub),
+// and the scripts that the machines run, against real etcd and a stand-in for aws.
 package terraform_test
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/redoubtdb/redoubt/internal/awsstub"
 )
-
-// The test program is the provider, too: terraform starts it as such.
-func TestMain(m *testing.M) {
-	if awsstub.StartedByTerraform() {
-		if err := awsstub.Serve(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
-const schemaFile = "../.tools/aws-schema.json"
-
-// bench is a copy of this folder with a terraform that finds the stub.
-type bench struct {
-	dir         string
-	environment []string
-}
-
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	if _, err := exec.LookPath("terraform"); err != nil {
-		t.Fatal("terraform is not on the PATH")
-	}
-	schema, err := awsstub.Load(schemaFile)
-	if err != nil {
-		t.Fatalf("%v; scripts/aws-schema brings it", err)
-	}
-	b := &bench{dir: filepath.Join(t.TempDir(), "terraform")}
-	text := b.copyTree(t)
-	used := schema.Only(typesIn(text, "resource"), typesIn(text, "data"))
-	root := t.TempDir()
-	used.Provider = schema.Provider
-	served := filepath.Join(root, "schema.json")
-	if err := used.Save(served); err != nil {
-		t.Fatal(err)
-	}
-	mirror := filepath.Join(root, "mirror")
-	b.placeProvider(t, mirror, schema.Version)
-	config := filepath.Join(root, "terraform.rc")
-	write(t, config, fmt.Sprintf("disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror))
-	b.environment = append(os.Environ(),
-		"TF_CLI_CONFIG_FILE="+config, "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1",
-		awsstub.SchemaVariable+"="+served)
-	return b
-}
-
-// copyTree copies the modules, so that terraform leaves nothing beside them, and
-// returns the text of all configurations.
-func (b *bench) copyTree(t *testing.T) string {
-	t.Helper()
-	var text strings.Builder
-	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			if err == nil && entry.Name() == ".terraform" {
-				return fs.SkipDir
-			}
-			return err
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if filepath.Ext(path) == ".tf" {
-			text.Write(content)
-		}
-		write(t, filepath.Join(b.dir, path), string(content))
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text.String()
-}
-
-var blockHeader = regexp.MustCompile(`(?m)^(resource|data) "(aws_\w+)"`)
-
-func typesIn(text, keyword string) []string {
-	var names []string
-	for _, m := range blockHeader.FindAllStringSubmatch(text, -1) {
-		if m[1] == keyword {
-			names = append(names, m[2])
-		}
-	}
-	return names
-}
-
-func (b *bench) placeProvider(t *testing.T, mirror, version string) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(mirror, "registry.terraform.io/hashicorp/aws", version,
-		runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-aws_v"+version)
-	content, err := os.ReadFile(self)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, program, string(content))
-	if err := os.Chmod(program, 0o755); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// run runs terraform in a folder of the copy.
-func (b *bench) run(folder string, args ...string) (string, error) {
-	command := exec.Command("terraform", args...)
-	command.Dir = filepath.Join(b.dir, folder)
-	command.Env = b.environment
-	output, err := command.CombinedOutput()
-	return string(output), err
-}
-
-func (b *bench) mustRun(t *testing.T, folder string, args ...string) {
-	t.Helper()
-	if output, err := b.run(folder, args...); err != nil {
-		t.Fatalf("terraform %s in %s: %v\n%s", strings.Join(args, " "), folder, err, output)
-	}
-}
 
 func TestFormat(t *testing.T) {
 	output, err := exec.Command("terraform", "fmt", "-check", "-recursive", "-diff", ".").CombinedOutput()
@@ -155,19 +19,102 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+var passed = regexp.MustCompile(`Success! [1-9]\d* passed, 0 failed`)
+
 // TestModules validates every root against the provider's schema and runs its tests.
 func TestModules(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	for _, root := range []string{"aws", "examples/aws-complete", "examples/existing-etcd"} {
 		t.Run(root, func(t *testing.T) {
+			t.Parallel()
 			b.mustRun(t, root, "init", "-no-color", "-backend=false")
 			b.mustRun(t, root, "validate", "-no-color")
 			output, err := b.run(root, "test", "-no-color")
 			if err != nil {
 				t.Fatalf("terraform test in %s: %v\n%s", root, err, output)
 			}
-			if !regexp.MustCompile(`Success! [1-9]\d* passed, 0 failed`).MatchString(output) {
+			if !passed.MatchString(output) {
 				t.Fatalf("terraform test in %s ran nothing:\n%s", root, output)
+			}
+		})
+	}
+}
+
+// TestTypoInModule shows that what TestModules passes is looked at.
+func TestTypoInModule(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := filepath.Join(b.dir, "aws/modules/launch/main.tf")
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(string(content), "http_tokens ", "http_token ", 1)
+	if wrong == string(content) {
+		t.Fatal("the module has no http_tokens to misspell")
+	}
+	write(t, file, wrong)
+	b.mustRun(t, "examples/existing-etcd", "init", "-no-color", "-backend=false")
+	output, err := b.run("examples/existing-etcd", "validate", "-no-color")
+	if err == nil || !strings.Contains(output, `An argument named "http_token" is not expected here`) {
+		t.Fatalf("terraform validate lets a misspelt argument pass: %v\n%s", err, output)
+	}
+}
+
+// TestSchemaRefuses is what the stub makes terraform see.
+func TestSchemaRefuses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const providers = "terraform {\n  required_providers {\n    aws = { source = \"hashicorp/aws\" }\n  }\n}\n"
+	const folder = "probe"
+	probe := func(t *testing.T, body string) {
+		write(t, filepath.Join(b.dir, folder, "main.tf"), providers+body)
+	}
+	const good = `
+resource "aws_volume_attachment" "x" {
+  device_name = "/dev/sdf"
+  instance_id = "i-1"
+  volume_id   = aws_ebs_volume.x.id
+}
+resource "aws_ebs_volume" "x" {
+  availability_zone = "a"
+  size              = 10
+}
+resource "aws_instance" "x" {
+  ami = "ami-1"
+  metadata_options {
+    http_tokens = "required"
+  }
+}
+data "aws_subnet" "x" {
+  id = "subnet-1"
+}
+`
+	probe(t, good)
+	b.mustRun(t, folder, "init", "-no-color", "-backend=false")
+	b.mustRun(t, folder, "validate", "-no-color")
+	for _, c := range []struct{ name, old, new, want string }{
+		{"unknown argument", "size  ", "sizes ", `An argument named "sizes" is not expected here`},
+		{"missing argument", `  device_name = "/dev/sdf"`, "", `The argument "device_name" is required`},
+		{"wrong type", "= 10", `= "big"`, "a number is required"},
+		{"unknown block", "metadata_options", "metadata_option", `Blocks of type "metadata_option" are not expected here`},
+		{"second block", "metadata_options {", "metadata_options {\n  }\n  metadata_options {", "No more than 1"},
+		{"unknown argument in a block", "http_tokens", "http_tokenz", `An argument named "http_tokenz" is not expected here`},
+		{"unknown resource", `"aws_ebs_volume" "x"`, `"aws_ebs_disk" "x"`, `does not support resource type "aws_ebs_disk"`},
+		{"computed attribute", "size  ", "arn = \"x\"\n  size  ", `The value of "arn" is decided by AWS`},
+		{"unknown attribute", "aws_ebs_volume.x.id", "aws_ebs_volume.x.identity", `no argument, nested block, or exported attribute named "identity"`},
+		{"unknown argument of a data source", `  id = "subnet-1"`, `  ident = "subnet-1"`, `An argument named "ident" is not expected here`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			body := strings.Replace(good, c.old, c.new, 1)
+			if body == good {
+				t.Fatal("nothing changed")
+			}
+			probe(t, body)
+			output, err := b.run(folder, "validate", "-no-color")
+			if flat := strings.Join(strings.Fields(output), " "); err == nil || !strings.Contains(flat, c.want) {
+				t.Fatalf("terraform validate: %v, want %q in\n%s", err, c.want, output)
 			}
 		})
 	}

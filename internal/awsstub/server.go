@@ -34,8 +34,8 @@ func Serve() error {
 // errNoAWS is the answer to everything that the real provider would ask AWS for.
 var errNoAWS = errors.New("this provider has the schema of hashicorp/aws only and never talks to AWS: use mock_provider")
 
-// server answers with the schema, and finds every configuration valid that fits it:
-// Terraform itself compares the two.
+// server answers with the schema, which Terraform itself compares configurations with,
+// and adds the one thing of it that Terraform leaves to providers: see unsettable.
 type server struct {
 	// Whatever is not answered below is a bug in what uses the stub, and panics.
 	tfprotov5.ProviderServer
@@ -73,12 +73,14 @@ func (server) StopProvider(context.Context, *tfprotov5.StopProviderRequest) (*tf
 	return &tfprotov5.StopProviderResponse{}, nil
 }
 
-func (server) ValidateResourceTypeConfig(context.Context, *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
-	return &tfprotov5.ValidateResourceTypeConfigResponse{}, nil
+func (s server) ValidateResourceTypeConfig(_ context.Context, request *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
+	problems, err := unsettable(s.schema.ResourceSchemas[request.TypeName], request.Config)
+	return &tfprotov5.ValidateResourceTypeConfigResponse{Diagnostics: problems}, err
 }
 
-func (server) ValidateDataSourceConfig(context.Context, *tfprotov5.ValidateDataSourceConfigRequest) (*tfprotov5.ValidateDataSourceConfigResponse, error) {
-	return &tfprotov5.ValidateDataSourceConfigResponse{}, nil
+func (s server) ValidateDataSourceConfig(_ context.Context, request *tfprotov5.ValidateDataSourceConfigRequest) (*tfprotov5.ValidateDataSourceConfigResponse, error) {
+	problems, err := unsettable(s.schema.DataSourceSchemas[request.TypeName], request.Config)
+	return &tfprotov5.ValidateDataSourceConfigResponse{Diagnostics: problems}, err
 }
 
 func (server) PlanResourceChange(context.Context, *tfprotov5.PlanResourceChangeRequest) (*tfprotov5.PlanResourceChangeResponse, error) {

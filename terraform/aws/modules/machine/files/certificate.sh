@@ -36,9 +36,9 @@ from_ca() {
 		--validity "Value=$CERTIFICATE_DAYS,Type=DAYS" --query CertificateArn --output text)
 	aws acm-pca wait certificate-issued --certificate-authority-arn "$CA_ARN" --certificate-arn "$arn"
 	aws acm-pca get-certificate --certificate-authority-arn "$CA_ARN" --certificate-arn "$arn" \
-		--query 'join(`\n`, [Certificate, CertificateChain][?@])' --output text >"$new/cert.pem"
+		--query 'join(`"\n"`, [Certificate, CertificateChain][?@])' --output text >"$new/cert.pem"
 	aws acm-pca get-certificate-authority-certificate --certificate-authority-arn "$CA_ARN" \
-		--query 'join(`\n`, [Certificate, CertificateChain][?@])' --output text >"$new/ca.pem"
+		--query 'join(`"\n"`, [Certificate, CertificateChain][?@])' --output text >"$new/ca.pem"
 	rm "$new/request.pem"
 }
 
