@@ -37,21 +37,16 @@ set_aside() {
 # repeated: an attempt that was interrupted is taken up where it ended.
 join() {
 	local list id status
-	echo "etcd-start: $MEMBER lost its data; joining anew by way of $others"
-	until list=$(ctl member list --write-out simple); do
-		echo "etcd-start: the other members do not answer yet"
-		sleep 5
-	done
+	list=$(ctl member list --write-out simple) || { echo "etcd-start: the other members do not answer yet"; return 1; }
 	# id, status, name, peer URLs, client URLs, learner
 	id=$(awk -F', ' -v url="$peer_url" '$4 == url { print $1 }' <<<"$list")
 	status=$(awk -F', ' -v url="$peer_url" '$4 == url { print $2 }' <<<"$list")
 	if [ -n "$id" ] && [ "$status" = started ]; then
-		ctl member remove "$id"
+		ctl member remove "$id" || return 1
 		id=
 	fi
-	if [ -z "$id" ]; then
-		ctl member add "$MEMBER" --peer-urls "$peer_url"
-	fi
+	# etcd refuses while the others have not been connected for five seconds.
+	[ -n "$id" ] || ctl member add "$MEMBER" --peer-urls "$peer_url"
 }
 
 state=existing
@@ -65,7 +60,10 @@ if ! has_data; then
 		;;
 	bootstrapped)
 		set_aside
-		join
+		echo "etcd-start: $MEMBER lost its data; joining anew by way of $others"
+		until join; do
+			sleep 2
+		done
 		;;
 	*)
 		echo "etcd-start: $STATE_PARAMETER is neither new nor bootstrapped" >&2
