@@ -25,6 +25,7 @@ type members struct {
 	tls     string
 	names   []string
 	clients []string // URLs
+	metrics string   // of the first member
 	dirs    []string
 	procs   []*testenv.Process
 }
@@ -50,13 +51,17 @@ func startMembers(t *testing.T) *members {
 		t.Fatal(err)
 	}
 	for i, name := range m.names {
+		metrics := "http://" + testenv.FreeAddr(t)
+		if i == 0 {
+			m.metrics = metrics + "/metrics"
+		}
 		env := append([]string{
 			"MEMBER=" + name, "STATE_PARAMETER=/" + name,
 			"MEMBER_PEERS=" + strings.Join(peers, ","), "MEMBER_CLIENTS=" + strings.Join(clients, ","),
 			"MEMBER_CLUSTER_TOKEN=test", "MEMBER_QUOTA_BYTES=1073741824",
 			"MEMBER_ELECTION_TIMEOUT=1000", "MEMBER_HEARTBEAT=100",
 			"MEMBER_LISTEN_PEER_URLS=" + peerURLs[i], "MEMBER_LISTEN_CLIENT_URLS=" + m.clients[i],
-			"MEMBER_LISTEN_METRICS_URLS=http://" + testenv.FreeAddr(t),
+			"MEMBER_LISTEN_METRICS_URLS=" + metrics,
 			"MEMBER_DATA_DIRECTORY=" + m.data(i), "MEMBER_WAL_DIRECTORY=" + m.wal(i),
 			"MEMBER_TLS_DIRECTORY=" + filepath.Join(m.tls, "current"),
 		}, m.aws.env...)
@@ -162,6 +167,15 @@ func TestMemberReplacement(t *testing.T) {
 		if state := m.aws.parameter(t, name); state != "bootstrapped" {
 			t.Fatalf("%s has started and its state is %q", name, state)
 		}
+	}
+
+	// What alarms watch has these names in etcd.
+	env := append([]string{"METRICS_URLS=" + m.metrics, "METRICS_NAMESPACE=Redoubt/test", "STATE_DIRECTORY=" + t.TempDir()}, m.aws.env...)
+	m.aws.published(t, env)
+	m.put(t, 0, "k", "1")
+	published := m.aws.published(t, env)
+	if published["EtcdHasLeader"] != 1 || published["EtcdQuotaUsed"] <= 0 || published["EtcdWALSyncP99"] <= 0 {
+		t.Errorf("published of etcd: %v", published)
 	}
 
 	// A new instance with the old one's volumes is the same member.

@@ -168,6 +168,37 @@ func TestCertificate(t *testing.T) {
 	run(t, parameters, script)
 }
 
+// published runs the script for metrics and returns what it puts, by name and dimension.
+func (f *fakeAWS) published(t *testing.T, env []string) map[string]float64 {
+	t.Helper()
+	file := filepath.Join(f.dir, "metrics.json")
+	if err := os.RemoveAll(file); err != nil {
+		t.Fatal(err)
+	}
+	run(t, env, machineFiles+"metrics.sh")
+	content, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	var data []struct {
+		MetricName, Unit string
+		Value            float64
+		Dimensions       []struct{ Name, Value string }
+	}
+	if err := json.Unmarshal(content, &data); err != nil {
+		t.Fatalf("%v in %s", err, content)
+	}
+	values := map[string]float64{}
+	for _, d := range data {
+		name := d.MetricName
+		for _, dimension := range d.Dimensions {
+			name += " " + dimension.Name + "=" + dimension.Value
+		}
+		values[name] = d.Value
+	}
+	return values
+}
+
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	aws := newFakeAWS(t)
@@ -177,35 +208,9 @@ func TestMetrics(t *testing.T) {
 	defer server.Close()
 	env := append([]string{"METRICS_URLS=" + server.URL, "METRICS_NAMESPACE=Redoubt/test", "STATE_DIRECTORY=" + state}, aws.env...)
 
-	type datum struct {
-		MetricName, Unit string
-		Value            float64
-		Dimensions       []struct{ Name, Value string }
-	}
 	publish := func() map[string]float64 {
 		t.Helper()
-		file := filepath.Join(aws.dir, "metrics.json")
-		if err := os.RemoveAll(file); err != nil {
-			t.Fatal(err)
-		}
-		run(t, env, machineFiles+"metrics.sh")
-		content, err := os.ReadFile(file)
-		if os.IsNotExist(err) {
-			return nil
-		}
-		var data []datum
-		if err := json.Unmarshal(content, &data); err != nil {
-			t.Fatalf("%v in %s", err, content)
-		}
-		values := map[string]float64{}
-		for _, d := range data {
-			name := d.MetricName
-			for _, dimension := range d.Dimensions {
-				name += " " + dimension.Name + "=" + dimension.Value
-			}
-			values[name] = d.Value
-		}
-		return values
+		return aws.published(t, env)
 	}
 	expect := func(what string, got, want map[string]float64) {
 		t.Helper()
@@ -253,4 +258,66 @@ redoubt_head_limit_bytes{cluster="carts",node="n2"} 4000
 	}
 	server.Close()
 	expect("nobody answers", publish(), nil)
+}
+
+func TestNodeMetricsURLs(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	directory := t.TempDir()
+	script := "aws/modules/hosts/files/node-metrics-urls.sh"
+	env := []string{"AGENT_DIRECTORY=" + directory}
+	if output := run(t, env, script); output != "" {
+		t.Errorf("a host without nodes: %s", output)
+	}
+	write(t, filepath.Join(directory, "nodes/n1/pid"), fmt.Sprintf(`{"pid":%d,"birth":{"ticks":1}}`, os.Getpid()))
+	if output := run(t, env, script); !strings.Contains(output, server.URL+"/metrics\n") {
+		t.Errorf("%s is not among %s", server.URL, output)
+	}
+	write(t, filepath.Join(directory, "nodes/n1/pid"), `{"pid":1}`)
+	if output := run(t, env, script); strings.Contains(output, server.URL) {
+		t.Errorf("%s of another process is among %s", server.URL, output)
+	}
+}
+
+// TestDrain is the end of a host: nothing happens until auto scaling wants it gone, and
+// auto scaling hears of it last.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	aws := newFakeAWS(t)
+	asked := 0
+	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPut && r.URL.Path == "/api/token":
+			fmt.Fprint(w, "secret")
+		case r.URL.Path == "/meta-data/autoscaling/target-lifecycle-state" && r.Header.Get("X-aws-ec2-metadata-token") == "secret":
+			if asked++; asked < 2 {
+				if _, err := os.Stat(filepath.Join(aws.dir, "calls")); err == nil {
+					t.Error("the host drains while it is in service")
+				}
+				fmt.Fprint(w, "InService")
+				return
+			}
+			fmt.Fprint(w, "Terminated")
+		default:
+			http.Error(w, "no", http.StatusUnauthorized)
+		}
+	}))
+	defer metadata.Close()
+	run(t, append([]string{
+		"METADATA_SERVICE=" + metadata.URL, "DRAIN_INTERVAL=0.1", "DRAIN_SECONDS=5", "DRAIN_HOOK=drain",
+		"AUTOSCALING_GROUP_PREFIX=shop-hosts-", "INSTANCE_AZ=eu-central-1a", "INSTANCE_ID=i-1",
+	}, aws.env...), "aws/modules/hosts/files/drain.sh")
+	calls, err := os.ReadFile(filepath.Join(aws.dir, "calls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `systemctl mask --runtime redoubt-agent.service
+systemctl show --property=ControlGroup --value redoubt-agent.service
+systemctl kill --kill-whom=all --signal=SIGTERM redoubt-agent.service
+aws autoscaling complete-lifecycle-action --lifecycle-hook-name drain --auto-scaling-group-name shop-hosts-eu-central-1a --instance-id i-1 --lifecycle-action-result CONTINUE
+`
+	if string(calls) != want {
+		t.Errorf("drain did\n%s\nwant\n%s", calls, want)
+	}
 }

@@ -137,6 +137,8 @@ module "hosts" {
   client_security_group_ids = var.client_security_group_ids
   client_cidrs              = var.client_cidrs
   drain_seconds             = var.drain_seconds
+
+  prometheus_security_group_ids = var.prometheus_security_group_ids
 }
 
 module "control" {
@@ -144,7 +146,7 @@ module "control" {
   platform                  = local.platform
   instances                 = var.control_instances
   instance_type             = var.control_instance_type
-  root_volume_size          = 20
+  root_volume_size          = var.control_root_volume_size
   template_arn              = module.certificates.template_arns.control
   zone_id                   = module.network.zone_id
   host_name                 = "control.${module.network.zone_name}"

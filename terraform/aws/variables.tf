@@ -77,7 +77,7 @@ variable "client_cidrs" {
 }
 
 variable "prometheus_security_group_ids" {
-  description = "Security groups of Prometheus servers that scrape etcd (port 2381)."
+  description = "Security groups of Prometheus servers that scrape etcd (port 2381) and the host agents (port 9121)."
   type        = list(string)
   default     = []
 }
@@ -254,9 +254,19 @@ variable "control_instances" {
 }
 
 variable "control_instance_type" {
-  description = "Instance type of the control plane."
+  description = "Instance type of the control plane. It makes the snapshots: it needs the memory of the largest node."
   type        = string
-  default     = "t4g.small"
+  default     = "r7g.large"
+}
+
+variable "control_root_volume_size" {
+  description = "GiB of the control plane's root disk, where snapshots are made."
+  type        = number
+  default     = 50
+  validation {
+    condition     = var.control_root_volume_size >= 20
+    error_message = "20 GiB at least."
+  }
 }
 
 variable "deletion_protection" {

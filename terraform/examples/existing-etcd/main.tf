@@ -59,8 +59,8 @@ module "control" {
   source                    = "../../aws/modules/control"
   platform                  = local.platform
   instances                 = 2
-  instance_type             = "t4g.small"
-  root_volume_size          = 20
+  instance_type             = "r7g.large"
+  root_volume_size          = 50
   zone_id                   = var.zone_id
   host_name                 = var.control_host_name
   client_security_group_ids = []

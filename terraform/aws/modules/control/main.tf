@@ -15,6 +15,7 @@ module "launch" {
   logs              = { control = "/var/log/redoubt/control.log" }
   environment       = { CONTROL_LISTEN = ":${local.port}" }
   files = {
+    "/usr/local/bin/redoubt-first-token"          = { content = file("${path.module}/files/first-token.sh"), mode = "0755" }
     "/etc/systemd/system/redoubt-control.service" = { content = file("${path.module}/files/redoubt-control.service") }
   }
 }

@@ -1,7 +1,8 @@
 locals {
   # Names of the groups are known before they are, for the policy.
-  engines = "/usr/local/lib/redoubt/engines"
-  groups  = { for zone, _ in var.platform.subnet_ids : zone => "${var.platform.name}-hosts-${zone}" }
+  metrics_port = 9121
+  engines      = "/usr/local/lib/redoubt/engines"
+  groups       = { for zone, _ in var.platform.subnet_ids : zone => "${var.platform.name}-hosts-${zone}" }
 }
 
 module "launch" {
@@ -24,10 +25,12 @@ module "launch" {
     DRAIN_HOOK          = local.hook
     # Followed by the zone.
     AUTOSCALING_GROUP_PREFIX = "${var.platform.name}-hosts-"
+    AGENT_METRICS_LISTEN     = length(var.prometheus_security_group_ids) > 0 ? "0.0.0.0:${local.metrics_port}" : "127.0.0.1:${local.metrics_port}"
     METRICS_URLS_COMMAND     = "/usr/local/lib/redoubt/node-metrics-urls"
   }
 
   files = {
+    "/etc/redoubt/node.yaml"                    = { content = file("${path.module}/files/node.yaml") }
     "/usr/local/lib/redoubt/drain"              = { content = file("${path.module}/files/drain.sh"), mode = "0755" }
     "/usr/local/lib/redoubt/node-metrics-urls"  = { content = file("${path.module}/files/node-metrics-urls.sh"), mode = "0755" }
     "/etc/systemd/system/redoubt-agent.service" = { content = file("${path.module}/files/redoubt-agent.service") }
@@ -96,4 +99,14 @@ resource "aws_vpc_security_group_ingress_rule" "client_cidrs" {
   ip_protocol       = "tcp"
   from_port         = var.ports.first
   to_port           = var.ports.last
+}
+
+resource "aws_vpc_security_group_ingress_rule" "metrics" {
+  count                        = length(var.prometheus_security_group_ids)
+  security_group_id            = module.launch.security_group_id
+  description                  = "Prometheus"
+  referenced_security_group_id = var.prometheus_security_group_ids[count.index]
+  ip_protocol                  = "tcp"
+  from_port                    = local.metrics_port
+  to_port                      = local.metrics_port
 }

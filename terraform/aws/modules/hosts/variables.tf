@@ -100,3 +100,9 @@ variable "engines" {
   description = "Versions of redoubt that nodes can run, by version; none: that of the agent."
   type        = map(object({ url = string, sha256 = string }))
 }
+
+variable "prometheus_security_group_ids" {
+  description = "Security groups that may scrape the agents' metrics port; none: it listens on the loopback interface only."
+  type        = list(string)
+  default     = []
+}

@@ -8,16 +8,15 @@ locals {
   )
   parameter_arn = "arn:${var.platform.partition}:ssm:${var.platform.region}:${var.platform.account_id}:parameter"
 
-  # The flags that every redoubt process on these machines gets.
-  flags = concat(
-    [
-      "--etcd=${join(",", var.platform.etcd.endpoints)}",
-      "--etcd-ca=/etc/redoubt/tls/current/ca.pem",
-      "--etcd-cert=/etc/redoubt/tls/current/cert.pem",
-      "--etcd-key=/etc/redoubt/tls/current/key.pem",
-      "--store=${local.store.url}",
-      "--region=${local.store.region}",
-    ],
+  # What every redoubt process on these machines is told.
+  etcd_flags = [
+    "--etcd=${join(",", var.platform.etcd.endpoints)}",
+    "--etcd-ca=/etc/redoubt/tls/current/ca.pem",
+    "--etcd-cert=/etc/redoubt/tls/current/cert.pem",
+    "--etcd-key=/etc/redoubt/tls/current/key.pem",
+  ]
+  store_flags = concat(
+    ["--store=${local.store.url}", "--region=${local.store.region}"],
     local.store.endpoint == null ? [] : ["--store-endpoint=${local.store.endpoint}"],
     local.store.path_style ? ["--store-path-style"] : [],
   )
@@ -38,7 +37,7 @@ module "machine" {
     names        = var.certificate_names
     parameters   = var.platform.certificate.parameters
   }
-  environment = merge({ REDOUBT_COMMON = join(" ", local.flags) }, local.store.credentials == null ? {} : {
+  environment = merge({ ETCD_FLAGS = join(" ", local.etcd_flags), STORE_FLAGS = join(" ", local.store_flags) }, local.store.credentials == null ? {} : {
     ACCESS_KEY_PARAMETER = local.store.credentials.access_key_parameter
     SECRET_KEY_PARAMETER = local.store.credentials.secret_key_parameter
   }, var.environment)

@@ -12,7 +12,7 @@ metadata() {
 }
 
 until [ "$(metadata autoscaling/target-lifecycle-state || true)" = Terminated ]; do
-	sleep 5
+	sleep "${DRAIN_INTERVAL:-5}"
 done
 
 # The agent first, and for good: it would start again what stops.

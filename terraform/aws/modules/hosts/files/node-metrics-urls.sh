@@ -1,8 +1,11 @@
 #!/bin/bash
-# node-metrics-urls prints where the nodes of this host serve their metrics.
+# node-metrics-urls prints where the nodes of this host serve their metrics: the ports
+# of the loopback interface that their processes listen on (node.yaml has port 0).
 set -euo pipefail
 directory=${AGENT_DIRECTORY:-/var/lib/redoubt}
-for file in "$directory"/nodes/*/node.yaml; do
+listeners=$(ss --no-header --listening --tcp --numeric --processes)
+for file in "$directory"/nodes/*/pid; do
 	[ -r "$file" ] || continue
-	sed -n 's|^metrics-listen: *"\{0,1\}\([^"]*\)"\{0,1\}$|http://\1/metrics|p' "$file"
+	pid=$(sed -n 's/.*"pid": *\([0-9][0-9]*\).*/\1/p' "$file")
+	awk -v owner="pid=$pid," '$4 ~ /^127\.0\.0\.1:/ && index($0, owner) { print "http://" $4 "/metrics" }' <<<"$listeners"
 done
