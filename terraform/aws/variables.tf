@@ -52,12 +52,18 @@ variable "nat_gateways" {
     condition     = contains(["none", "single", "per_az"], var.nat_gateways)
     error_message = "One of none, single and per_az."
   }
+  validation {
+    condition = var.nat_gateways != "none" || var.existing_vpc != null || alltrue([
+      for url in concat([var.redoubt_binary.url, var.etcd_binary.url], [for engine in values(var.engines) : engine.url]) : startswith(url, "s3://")
+    ])
+    error_message = "Without NAT gateways machines cannot fetch https:// URLs: put the binaries into S3, or choose single or per_az."
+  }
 }
 
 variable "interface_endpoints" {
   description = "AWS services that get an interface endpoint. The default is what machines without NAT need."
   type        = list(string)
-  default     = ["acm-pca", "autoscaling", "kms", "logs", "monitoring", "ssm", "ssmmessages"]
+  default     = ["acm-pca", "autoscaling", "logs", "monitoring", "ssm", "ssmmessages"]
 }
 
 variable "client_security_group_ids" {

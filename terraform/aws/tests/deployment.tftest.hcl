@@ -169,3 +169,11 @@ run "refuses_a_short_election" {
   }
   expect_failures = [var.etcd_settings]
 }
+
+run "refuses_binaries_out_of_reach" {
+  command = plan
+  variables {
+    etcd_binary = { url = "https://example.com/etcd.tar.gz", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
+  }
+  expect_failures = [var.nat_gateways]
+}

@@ -1,5 +1,5 @@
 variable "platform" {
-  description = "Where the machines are and what they use, the same for hosts and control plane (README)."
+  description = "Where the machines are and what they use, the same for hosts and control plane; its comments say what is what."
   type = object({
     name       = string
     region     = string
