@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,9 @@ type members struct {
 	aws     *fakeAWS
 	tls     string
 	names   []string
-	clients []string // URLs
-	metrics string   // of the first member
+	peers   []string // URLs
+	clients []string
+	metrics []string
 	dirs    []string
 	procs   []*testenv.Process
 }
@@ -34,41 +36,52 @@ const patience = 90 * time.Second
 
 func startMembers(t *testing.T) *members {
 	t.Helper()
-	m := &members{aws: newFakeAWS(t), tls: filepath.Join(t.TempDir(), "tls"), names: []string{"etcd-0", "etcd-1", "etcd-2"}}
+	m := &members{aws: newFakeAWS(t), tls: filepath.Join(t.TempDir(), "tls")}
 	run(t, m.aws.certificateEnvironment(m.tls, 7, "etcd.test"), machineFiles+"certificate.sh")
-	var peers, clients []string
-	var peerURLs []string
-	for _, name := range m.names {
-		peer, client := "https://"+testenv.FreeAddr(t), "https://"+testenv.FreeAddr(t)
-		m.clients, peerURLs = append(m.clients, client), append(peerURLs, peer)
-		peers, clients = append(peers, name+"="+peer), append(clients, name+"="+client)
-		m.dirs = append(m.dirs, t.TempDir())
-		m.aws.setParameter(t, name, "new")
+	for range 3 {
+		m.add(t)
 	}
-	path := "PATH=" + filepath.Dir(testenv.Tool(t, "etcd"))
+	for i := range m.names {
+		m.start(t, i)
+	}
+	return m
+}
+
+// add makes a member known, without starting it.
+func (m *members) add(t *testing.T) {
+	t.Helper()
+	name := fmt.Sprintf("etcd-%d", len(m.names))
+	m.names = append(m.names, name)
+	m.peers = append(m.peers, "https://"+testenv.FreeAddr(t))
+	m.clients = append(m.clients, "https://"+testenv.FreeAddr(t))
+	m.metrics = append(m.metrics, "http://"+testenv.FreeAddr(t))
+	m.dirs = append(m.dirs, t.TempDir())
+	m.aws.setParameter(t, name, "new")
+}
+
+func (m *members) start(t *testing.T, i int) {
+	t.Helper()
 	script, err := filepath.Abs("aws/modules/etcd/files/etcd-start.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, name := range m.names {
-		metrics := "http://" + testenv.FreeAddr(t)
-		if i == 0 {
-			m.metrics = metrics + "/metrics"
+	named := func(urls []string) string {
+		var list []string
+		for i, url := range urls {
+			list = append(list, m.names[i]+"="+url)
 		}
-		env := append([]string{
-			"MEMBER=" + name, "STATE_PARAMETER=/" + name,
-			"MEMBER_PEERS=" + strings.Join(peers, ","), "MEMBER_CLIENTS=" + strings.Join(clients, ","),
-			"MEMBER_CLUSTER_TOKEN=test", "MEMBER_QUOTA_BYTES=1073741824",
-			"MEMBER_ELECTION_TIMEOUT=1000", "MEMBER_HEARTBEAT=100",
-			"MEMBER_LISTEN_PEER_URLS=" + peerURLs[i], "MEMBER_LISTEN_CLIENT_URLS=" + m.clients[i],
-			"MEMBER_LISTEN_METRICS_URLS=" + metrics,
-			"MEMBER_DATA_DIRECTORY=" + m.data(i), "MEMBER_WAL_DIRECTORY=" + m.wal(i),
-			"MEMBER_TLS_DIRECTORY=" + filepath.Join(m.tls, "current"),
-		}, m.aws.env...)
-		env[len(env)-1] = path + ":" + strings.TrimPrefix(env[len(env)-1], "PATH=")
-		m.procs = append(m.procs, testenv.Start(t, testenv.Command{Name: name, Path: "/bin/bash", Args: []string{script}, Env: env}))
+		return strings.Join(list, ",")
 	}
-	return m
+	env := append(slices.Clone(m.aws.env),
+		"PATH="+filepath.Dir(testenv.Tool(t, "etcd"))+":"+m.aws.path,
+		"MEMBER="+m.names[i], "STATE_PARAMETER=/"+m.names[i],
+		"MEMBER_PEERS="+named(m.peers), "MEMBER_CLIENTS="+named(m.clients),
+		"MEMBER_CLUSTER_TOKEN=test", "MEMBER_QUOTA_BYTES=1073741824",
+		"MEMBER_ELECTION_TIMEOUT=1000", "MEMBER_HEARTBEAT=100",
+		"MEMBER_LISTEN_PEER_URLS="+m.peers[i], "MEMBER_LISTEN_CLIENT_URLS="+m.clients[i], "MEMBER_LISTEN_METRICS_URLS="+m.metrics[i],
+		"MEMBER_DATA_DIRECTORY="+m.data(i), "MEMBER_WAL_DIRECTORY="+m.wal(i),
+		"MEMBER_TLS_DIRECTORY="+filepath.Join(m.tls, "current"))
+	m.procs = append(m.procs, testenv.Start(t, testenv.Command{Name: m.names[i], Path: "/bin/bash", Args: []string{script}, Env: env}))
 }
 
 func (m *members) data(i int) string { return filepath.Join(m.dirs[i], "data", "etcd") }
@@ -124,12 +137,12 @@ func (m *members) has(t *testing.T, i int, key, value string) {
 	})
 }
 
-// ids waits until there are three members that all have started, as member i sees it.
+// ids waits until all members are known and have started, as member i sees it.
 func (m *members) ids(t *testing.T, i int) map[string]uint64 {
 	t.Helper()
 	client := m.client(t, i)
 	var ids map[string]uint64
-	testenv.Eventually(t, patience, "three members", func(ctx context.Context) error {
+	testenv.Eventually(t, patience, "all members", func(ctx context.Context) error {
 		answer, err := client.MemberList(ctx)
 		if err != nil {
 			return err
@@ -140,7 +153,7 @@ func (m *members) ids(t *testing.T, i int) map[string]uint64 {
 				ids[member.Name] = member.ID
 			}
 		}
-		if len(answer.Members) != 3 || len(ids) != 3 {
+		if len(answer.Members) != len(m.names) || len(ids) != len(m.names) {
 			return fmt.Errorf("members %v", answer.Members)
 		}
 		return nil
@@ -170,7 +183,7 @@ func TestMemberReplacement(t *testing.T) {
 	}
 
 	// What alarms watch has these names in etcd.
-	env := append([]string{"METRICS_URLS=" + m.metrics, "METRICS_NAMESPACE=Redoubt/test", "STATE_DIRECTORY=" + t.TempDir()}, m.aws.env...)
+	env := append([]string{"METRICS_URLS=" + m.metrics[0] + "/metrics", "METRICS_NAMESPACE=Redoubt/test", "STATE_DIRECTORY=" + t.TempDir()}, m.aws.env...)
 	m.aws.published(t, env)
 	m.put(t, 0, "k", "1")
 	published := m.aws.published(t, env)
@@ -227,4 +240,19 @@ func TestMemberReplacement(t *testing.T) {
 	m.procs[1].Restart()
 	m.procs[2].Restart()
 	m.has(t, 0, "k", "2")
+
+	// A machine more joins the cluster that is there.
+	m.add(t)
+	m.start(t, 3)
+	m.has(t, 3, "k", "2")
+	if ids := m.ids(t, 1); ids["etcd-3"] == 0 {
+		t.Fatalf("members are %v", ids)
+	}
+
+	// The old ones need not know of it to come back without their disks.
+	m.procs[2].Kill()
+	m.emptyDisks(t, 2)
+	m.procs[2].Restart()
+	m.has(t, 2, "k", "2")
+	m.ids(t, 3)
 }

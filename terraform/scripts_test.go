@@ -16,8 +16,9 @@ import (
 // fakeAWS is a folder that testdata/aws answers from, and the environment that makes
 // scripts call it.
 type fakeAWS struct {
-	dir string
-	env []string
+	dir  string
+	path string // search path
+	env  []string
 }
 
 func newFakeAWS(t *testing.T) *fakeAWS {
@@ -29,7 +30,8 @@ func newFakeAWS(t *testing.T) *fakeAWS {
 	}
 	run(t, nil, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
 		"-keyout", filepath.Join(dir, "ca.key"), "-subj", "/CN=test", "-days", "2", "-out", filepath.Join(dir, "ca.pem"))
-	return &fakeAWS{dir: dir, env: []string{"FAKE_AWS=" + dir, "PATH=" + bin + ":" + os.Getenv("PATH")}}
+	path := bin + ":" + os.Getenv("PATH")
+	return &fakeAWS{dir: dir, path: path, env: []string{"FAKE_AWS=" + dir, "PATH=" + path}}
 }
 
 func (f *fakeAWS) setParameter(t *testing.T, name, value string) {

@@ -1,9 +1,10 @@
 #!/bin/bash
 # etcd-start runs etcd as the member MEMBER of the cluster MEMBER_PEERS, and decides how
-# it begins. A member with its data goes on. One without founds the cluster if it has
-# never started before (STATE_PARAMETER is "new"); otherwise its disk was lost, and it
-# must not vote as who it was: it is removed and joins under a new id, for which a
-# majority of the others must be there.
+# it begins. A member with its data goes on. One without that has never started before
+# (STATE_PARAMETER is "new") founds the cluster with the others, unless there is one
+# already that does not know it: that one it joins. One that has started before lost
+# its disk, and must not vote as who it was: it is removed and joins under a new id.
+# For joining, a majority of the others must be there.
 #
 # MEMBER_PEERS and MEMBER_CLIENTS are name=url,...
 set -euo pipefail
@@ -33,47 +34,67 @@ set_aside() {
 	done
 }
 
-# join makes the cluster know this member as one that has not started yet. It can be
-# repeated: an attempt that was interrupted is taken up where it ended.
+# list prints the members as the others know them: id, status, name, peer URL, ...
+list() { ctl member list --write-out simple; }
+
+# mine takes the field $1 of this member's line.
+mine() { awk -F', ' -v url="$peer_url" -v field="$1" '$4 == url { print $field }'; }
+
+# join makes the cluster know this member as one that has not started yet, and prints
+# the members then, as --initial-cluster wants them. It can be repeated: an attempt that
+# was interrupted is taken up where it ended.
 join() {
-	local list id status
-	list=$(ctl member list --write-out simple) || { echo "etcd-start: the other members do not answer yet"; return 1; }
-	# id, status, name, peer URLs, client URLs, learner
-	id=$(awk -F', ' -v url="$peer_url" '$4 == url { print $1 }' <<<"$list")
-	status=$(awk -F', ' -v url="$peer_url" '$4 == url { print $2 }' <<<"$list")
-	if [ -n "$id" ] && [ "$status" = started ]; then
-		ctl member remove "$id" || return 1
+	local known id
+	known=$(list) || { echo "etcd-start: the other members do not answer yet" >&2; return 1; }
+	id=$(mine 1 <<<"$known")
+	if [ -n "$id" ] && [ "$(mine 2 <<<"$known")" = started ]; then
+		ctl member remove "$id" >&2 || return 1
 		id=
 	fi
-	# etcd refuses while the others have not been connected for five seconds.
-	[ -n "$id" ] || ctl member add "$MEMBER" --peer-urls "$peer_url"
+	if [ -z "$id" ]; then
+		# etcd refuses while the others have not been connected for five seconds.
+		ctl member add "$MEMBER" --peer-urls "$peer_url" >&2 || return 1
+		known=$(list) || return 1
+	fi
+	# One that was added and has not started has no name; any will do but for this one's.
+	awk -F', ' -v url="$peer_url" -v me="$MEMBER" '
+		{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($4 == url ? me : $3 != "" ? $3 : $1), $4 }' <<<"$known"
 }
 
-state=existing
+set_state() { aws ssm put-parameter --name "$STATE_PARAMETER" --value "$1" --overwrite >/dev/null; }
+
+state=existing cluster=$MEMBER_PEERS
 if ! has_data; then
-	case $(aws ssm get-parameter --name "$STATE_PARAMETER" --query Parameter.Value --output text) in
+	was=$(aws ssm get-parameter --name "$STATE_PARAMETER" --query Parameter.Value --output text)
+	case $was in
 	new)
 		[ -r "$tls/key.pem" ] && etcd --version >/dev/null
+		if known=$(list 2>/dev/null) && [ -z "$(mine 1 <<<"$known")" ]; then
+			echo "etcd-start: the cluster is there; $MEMBER joins it by way of $others"
+		else
+			state=new
+		fi
 		# Before the first start, so that no start goes unnoticed.
-		aws ssm put-parameter --name "$STATE_PARAMETER" --value bootstrapped --overwrite >/dev/null
-		state=new
+		set_state bootstrapped
 		;;
 	bootstrapped)
-		set_aside
 		echo "etcd-start: $MEMBER lost its data; joining anew by way of $others"
-		until join; do
-			sleep 2
-		done
+		set_aside
 		;;
 	*)
 		echo "etcd-start: $STATE_PARAMETER is neither new nor bootstrapped" >&2
 		exit 1
 		;;
 	esac
+	if [ $state = existing ]; then
+		until cluster=$(join); do
+			sleep 2
+		done
+	fi
 fi
 
 exec etcd --name "$MEMBER" --data-dir "$data" --wal-dir "$wal" \
-	--initial-cluster "$MEMBER_PEERS" --initial-cluster-state "$state" --initial-cluster-token "$MEMBER_CLUSTER_TOKEN" \
+	--initial-cluster "$cluster" --initial-cluster-state "$state" --initial-cluster-token "$MEMBER_CLUSTER_TOKEN" \
 	--listen-peer-urls "$MEMBER_LISTEN_PEER_URLS" --initial-advertise-peer-urls "$peer_url" \
 	--listen-client-urls "$MEMBER_LISTEN_CLIENT_URLS" --advertise-client-urls "$client_url" \
 	--listen-metrics-urls "$MEMBER_LISTEN_METRICS_URLS" \
