@@ -13,7 +13,7 @@ flag = $(if $($(2)),-$(1) $($(2)))
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-tools: ## install and build what the tests need (Debian packages, etcd, versitygw, staticcheck)
+tools: ## install and build what the tests need (Debian packages, etcd, versitygw, staticcheck, the AWS provider's schema)
 	@scripts/bootstrap
 
 build: ## build bin/redoubt

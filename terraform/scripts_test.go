@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -205,8 +206,8 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	aws := newFakeAWS(t)
 	state := t.TempDir()
-	var body string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
+	var body atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body.Load()) }))
 	defer server.Close()
 	env := append([]string{"METRICS_URLS=" + server.URL, "METRICS_NAMESPACE=Redoubt/test", "STATE_DIRECTORY=" + state}, aws.env...)
 
@@ -232,23 +233,23 @@ etcd_server_quota_backend_bytes 1e+09
 `, fast, fast+slow, fast+slow, fast+slow)
 	}
 
-	body = syncs(100000, 0)
+	body.Store(syncs(100000, 0))
 	expect("the first reading", publish(), map[string]float64{"EtcdHasLeader": 1, "EtcdQuotaUsed": 25})
 	// 5 of the 105 since then were slow: the many before do not hide them.
-	body = syncs(100100, 5)
+	body.Store(syncs(100100, 5))
 	expect("slow syncs", publish(), map[string]float64{"EtcdHasLeader": 1, "EtcdQuotaUsed": 25, "EtcdWALSyncP99": 16})
-	body = syncs(100200, 5)
+	body.Store(syncs(100200, 5))
 	expect("fast syncs", publish(), map[string]float64{"EtcdHasLeader": 1, "EtcdQuotaUsed": 25, "EtcdWALSyncP99": 1})
-	body = syncs(10, 0)
+	body.Store(syncs(10, 0))
 	expect("a member that started again", publish(), map[string]float64{"EtcdHasLeader": 1, "EtcdQuotaUsed": 25})
 
-	body = `redoubt_role{cluster="shop",node="n1"} 1
+	body.Store(`redoubt_role{cluster="shop",node="n1"} 1
 redoubt_role{cluster="carts",node="n2"} 0
 redoubt_head_bytes{cluster="shop",node="n1"} 1000
 redoubt_head_limit_bytes{cluster="shop",node="n1"} 4000
 redoubt_head_bytes{cluster="carts",node="n2"} 3000
 redoubt_head_limit_bytes{cluster="carts",node="n2"} 4000
-`
+`)
 	got := publish()
 	for name, want := range map[string]float64{"Primaries Cluster=shop": 1, "HeadFill Cluster=shop": 25, "HeadFill Cluster=carts": 75} {
 		if got[name] != want {
@@ -287,13 +288,13 @@ func TestNodeMetricsURLs(t *testing.T) {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	aws := newFakeAWS(t)
-	asked := 0
+	var asked atomic.Int32
 	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == http.MethodPut && r.URL.Path == "/api/token":
 			fmt.Fprint(w, "secret")
 		case r.URL.Path == "/meta-data/autoscaling/target-lifecycle-state" && r.Header.Get("X-aws-ec2-metadata-token") == "secret":
-			if asked++; asked < 2 {
+			if asked.Add(1) < 2 {
 				if _, err := os.Stat(filepath.Join(aws.dir, "calls")); err == nil {
 					t.Error("the host drains while it is in service")
 				}

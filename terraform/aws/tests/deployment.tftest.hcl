@@ -105,75 +105,33 @@ run "existing_vpc_and_ca" {
   }
 }
 
-run "refuses_names" {
+# Each of these alone is refused: every one of the failures is expected.
+run "refuses_what_cannot_work" {
   command = plan
   variables {
-    name = "Shop_"
-  }
-  expect_failures = [var.name]
-}
-
-run "refuses_two_zones" {
-  command = plan
-  variables {
+    name               = "Shop_"
     availability_zones = ["eu-central-1a", "eu-central-1b"]
+    etcd_members       = 4
+    etcd_storage       = { data_size = 10 }
+    redoubt_binary     = { url = "http://example.com/redoubt", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
+    client_cidrs       = ["0.0.0.0/0"]
+    control_instances  = 1
+    hosts_per_az       = 0
+    node_ports         = { first = 6479, last = 6379 }
+    log_retention_days = 31
   }
-  expect_failures = [var.availability_zones]
+  expect_failures = [
+    var.name, var.availability_zones, var.etcd_members, var.etcd_storage, var.redoubt_binary,
+    var.client_cidrs, var.control_instances, var.hosts_per_az, var.node_ports, var.log_retention_days,
+  ]
 }
 
-run "refuses_four_members" {
+# What other variables' checks look at is wrong alone.
+run "refuses_binaries_out_of_reach_and_a_short_election" {
   command = plan
   variables {
-    etcd_members = 4
-  }
-  expect_failures = [var.etcd_members]
-}
-
-run "refuses_a_small_data_disk" {
-  command = plan
-  variables {
-    etcd_storage  = { data_size = 10 }
-    etcd_settings = { quota_bytes = 8589934592 }
-  }
-  expect_failures = [var.etcd_storage]
-}
-
-run "refuses_plain_http" {
-  command = plan
-  variables {
-    redoubt_binary = { url = "http://example.com/redoubt", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
-  }
-  expect_failures = [var.redoubt_binary]
-}
-
-run "refuses_the_whole_internet" {
-  command = plan
-  variables {
-    client_cidrs = ["0.0.0.0/0"]
-  }
-  expect_failures = [var.client_cidrs]
-}
-
-run "refuses_one_controller" {
-  command = plan
-  variables {
-    control_instances = 1
-  }
-  expect_failures = [var.control_instances]
-}
-
-run "refuses_a_short_election" {
-  command = plan
-  variables {
+    etcd_binary   = { url = "https://example.com/etcd.tar.gz", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
     etcd_settings = { election_timeout = 100, heartbeat = 50 }
   }
-  expect_failures = [var.etcd_settings]
-}
-
-run "refuses_binaries_out_of_reach" {
-  command = plan
-  variables {
-    etcd_binary = { url = "https://example.com/etcd.tar.gz", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
-  }
-  expect_failures = [var.nat_gateways]
+  expect_failures = [var.nat_gateways, var.etcd_settings]
 }

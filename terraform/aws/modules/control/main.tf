@@ -21,15 +21,16 @@ module "launch" {
 }
 
 resource "aws_autoscaling_group" "this" {
-  name                      = "${var.platform.name}-control"
-  vpc_zone_identifier       = values(var.platform.subnet_ids)
-  min_size                  = var.instances
-  max_size                  = var.instances + 1
-  desired_capacity          = var.instances
-  health_check_type         = "ELB"
-  health_check_grace_period = 300
-  target_group_arns         = [aws_lb_target_group.this.arn]
-  enabled_metrics           = ["GroupInServiceInstances", "GroupDesiredCapacity"]
+  name                = "${var.platform.name}-control"
+  vpc_zone_identifier = values(var.platform.subnet_ids)
+  min_size            = var.instances
+  max_size            = var.instances + 1
+  desired_capacity    = var.instances
+  # Not the balancer's check: that fails on all instances while etcd is away, and new
+  # ones would not help.
+  health_check_type = "EC2"
+  target_group_arns = [aws_lb_target_group.this.arn]
+  enabled_metrics   = ["GroupInServiceInstances", "GroupDesiredCapacity"]
 
   launch_template {
     id      = module.launch.launch_template_id

@@ -63,7 +63,7 @@ locals {
       "id -u ${var.user} >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin ${var.user}",
       "dnf -y -q install amazon-cloudwatch-agent",
       "systemctl daemon-reload",
-      "systemctl start redoubt-certificate.service",
+      "systemctl enable --now redoubt-certificate.service",
       "systemctl enable --now redoubt-certificate.timer redoubt-metrics.timer",
       "/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:/etc/redoubt/cloudwatch.json",
     ],

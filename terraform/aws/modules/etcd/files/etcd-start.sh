@@ -19,7 +19,7 @@ others=$(tr ',' '\n' <<<"$MEMBER_CLIENTS" | grep -v "^$MEMBER=" | sed 's|^[^=]*=
 
 ctl() {
 	etcdctl --endpoints "$others" --cacert "$tls/ca.pem" --cert "$tls/cert.pem" --key "$tls/key.pem" \
-		--command-timeout 10s "$@"
+		--command-timeout 5s "$@"
 }
 
 has_data() { compgen -G "$wal/*.wal" >/dev/null && [ -e "$data/member/snap/db" ]; }
