@@ -107,6 +107,7 @@ func (d *decider) progress() string {
 func (d *decider) describe() {
 	oldest := ""
 	d.status.ParameterGroupStatus = spec.InSync
+	d.status.CACertificate = ""
 	for i := range d.status.Shards {
 		sh := &d.status.Shards[i]
 		was := sh.Nodes
@@ -114,6 +115,9 @@ func (d *decider) describe() {
 		for _, m := range d.members(i) {
 			if m.stopped() {
 				continue // forgotten now
+			}
+			if m.TLS != nil {
+				d.status.CACertificate = m.TLS.CA
 			}
 			n := d.describeNode(m)
 			for _, w := range was {

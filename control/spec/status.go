@@ -38,8 +38,10 @@ type ClusterStatus struct {
 	// ObservedVersion is the newest version of the spec that is carried out in full.
 	ObservedVersion int64 `json:"observed_version"`
 	// ClusterEndpoint is the primary of the first shard; zero while there is none.
-	ClusterEndpoint Endpoint      `json:"cluster_endpoint"`
-	Shards          []ShardStatus `json:"shards"`
+	ClusterEndpoint Endpoint `json:"cluster_endpoint"`
+	// CACertificate is what clients verify its nodes by, PEM; "" without TLS.
+	CACertificate string        `json:"ca_certificate,omitempty"`
+	Shards        []ShardStatus `json:"shards"`
 	// EngineVersion is what was asked for, or chosen when nothing was. It only grows:
 	// a log may hold entries that an older engine does not read.
 	EngineVersion string `json:"engine_version"`

@@ -155,15 +155,12 @@ func TestControlPlaneRunsClustersWithTLS(t *testing.T) {
 	made, err := c.Clusters.Create(ctx, want)
 	must(t, err)
 	await(t, c, made.Operation, nil)
-	resp, err := h.etcd.Client(t).Get(ctx, "/redoubt-control/ca/main")
-	must(t, err)
-	var ca struct{ Certificate string }
-	must(t, json.Unmarshal(resp.Kvs[0].Value, &ca))
+	st := clusterStatus(t, c, "main")
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(ca.Certificate)) {
-		t.Fatalf("no CA in %s", resp.Kvs[0].Value)
+	if !roots.AppendCertsFromPEM([]byte(st.CACertificate)) {
+		t.Fatalf("no CA in %+v", st)
 	}
-	e := clusterStatus(t, c, "main").ClusterEndpoint
+	e := st.ClusterEndpoint
 	rdb := redis.NewClient(&redis.Options{Addr: net.JoinHostPort(e.Address, strconv.Itoa(e.Port)), TLSConfig: &tls.Config{RootCAs: roots}})
 	defer rdb.Close()
 	must(t, rdb.Set(ctx, "key", "v", 0).Err())
