@@ -22,7 +22,7 @@ import (
 const (
 	envEndpoint = "REDOUBT_API"
 	envToken    = "REDOUBT_TOKEN"
-	envCAFile   = "REDOUBT_CA_FILE"
+	envCAFile   = "REDOUBT_API_CA"
 )
 
 // settings are those of the provider block.

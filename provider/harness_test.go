@@ -99,7 +99,7 @@ func startControl(t *testing.T) *control {
 	}
 	t.Setenv("REDOUBT_API", c.url)
 	t.Setenv("REDOUBT_TOKEN", c.token)
-	t.Setenv("REDOUBT_CA_FILE", file)
+	t.Setenv("REDOUBT_API_CA", file)
 	return c
 }
 

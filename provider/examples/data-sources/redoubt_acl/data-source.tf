@@ -1,0 +1,3 @@
+data "redoubt_acl" "shop" {
+  name = "shop"
+}

@@ -1,0 +1,3 @@
+data "redoubt_cluster" "shop" {
+  name = "shop"
+}

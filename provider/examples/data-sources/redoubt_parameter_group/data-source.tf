@@ -1,0 +1,3 @@
+data "redoubt_parameter_group" "shop" {
+  name = "shop"
+}

@@ -1,0 +1,3 @@
+data "redoubt_snapshot" "shop" {
+  name = "shop"
+}

@@ -1,0 +1,3 @@
+data "redoubt_user" "shop" {
+  user_name = "shop"
+}

@@ -1,0 +1,1 @@
+terraform import redoubt_cluster.shop shop

@@ -1,0 +1,1 @@
+terraform import redoubt_parameter_group.shop shop
