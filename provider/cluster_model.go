@@ -79,9 +79,7 @@ func (m *clusterFacts) fill(ctx context.Context, r *wire.Resource[spec.Cluster],
 	m.ID, m.Name = types.StringValue(c.Name), types.StringValue(c.Name)
 	m.Description = types.StringValue(c.Description)
 	m.NumShards, m.NumReplicasPerShard = types.Int64Value(int64(c.NumShards)), types.Int64Value(int64(c.NumReplicasPerShard))
-	if now := newSize(c.NodeMemory); !m.NodeMemory.sameAs(now) {
-		m.NodeMemory = now
-	}
+	m.NodeMemory = newSize(c.NodeMemory) // the same amount stays as it is written: sizeValue
 	m.Port = types.Int64Value(int64(cmp.Or(c.Port, status.ClusterEndpoint.Port)))
 	m.ACLName, m.ParameterGroupName = types.StringValue(c.ACLName), types.StringValue(c.ParameterGroupName)
 	m.EngineVersion = types.StringValue(c.EngineVersion)

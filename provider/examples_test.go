@@ -68,7 +68,7 @@ func TestDocumentedExamples(t *testing.T) {
 
 // The documentation is that of the schema.
 func TestDocumentationIsGenerated(t *testing.T) {
-	testenv.Tool(t, "terraform")
+	terraformPath(t)
 	fresh := filepath.Join(t.TempDir(), "docs")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,10 +58,12 @@ func run(m *testing.M) int {
 // reconciles.
 type control struct {
 	*standIn
-	url, ca, token string
-	store          *store.Store
-	client         *client.Client
-	log            *log
+	url, ca, caFile string
+	token           string
+	tokens          *token.Store
+	store           *store.Store
+	client          *client.Client
+	log             *log
 }
 
 // startControl starts one whose etcd is empty and its own, and has Terraform's tests
@@ -79,7 +82,7 @@ func startControl(t *testing.T) *control {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &control{store: s, token: string(made.Secret), log: &log{}}
+	c := &control{store: s, tokens: tokens, token: string(made.Secret), log: &log{}}
 	srv := httptest.NewTLSServer(api.New(api.Config{
 		Etcd: cli, Store: s, Tokens: tokens, Hosts: hosts{},
 		Logger: slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -93,13 +96,13 @@ func startControl(t *testing.T) *control {
 	}
 	t.Cleanup(c.client.Close)
 	c.standIn = reconcile(t, s, elect(t, cli))
-	file := t.TempDir() + "/ca.pem"
-	if err := os.WriteFile(file, []byte(c.ca), 0o600); err != nil {
+	c.caFile = t.TempDir() + "/ca.pem"
+	if err := os.WriteFile(c.caFile, []byte(c.ca), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("REDOUBT_API", c.url)
-	t.Setenv("REDOUBT_TOKEN", c.token)
-	t.Setenv("REDOUBT_API_CA", file)
+	t.Setenv(envEndpoint, c.url)
+	t.Setenv(envToken, c.token)
+	t.Setenv(envCAFile, c.caFile)
 	return c
 }
 
@@ -141,11 +144,21 @@ func (l *log) String() string {
 // whether the next plan is empty.
 func steps(t *testing.T, all ...resource.TestStep) {
 	t.Helper()
-	t.Setenv("TF_ACC_TERRAFORM_PATH", testenv.Tool(t, "terraform"))
+	t.Setenv("TF_ACC_TERRAFORM_PATH", terraformPath(t))
 	resource.UnitTest(t, resource.TestCase{
 		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
 			"redoubt": providerserver.NewProtocol6WithError(New("test")()),
 		},
 		Steps: all,
 	})
+}
+
+// terraformPath is where the real terraform is.
+func terraformPath(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Fatal("terraform is missing: install Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install, and put it on the PATH")
+	}
+	return path
 }

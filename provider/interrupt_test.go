@@ -89,7 +89,7 @@ func (w *workspace) start(args ...string) *running {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	w.t.Cleanup(cancel)
-	r := &running{exec.CommandContext(ctx, testenv.Tool(w.t, "terraform"), args...), &bytes.Buffer{}}
+	r := &running{exec.CommandContext(ctx, terraformPath(w.t), args...), &bytes.Buffer{}}
 	r.Dir, r.Env, r.Stdout, r.Stderr = w.dir, w.env, r.out, r.out
 	// A group of its own, so that what it started can be ended with it.
 	r.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -206,6 +206,9 @@ func TestInterruptedCreationIsFinished(t *testing.T) {
 				t.Fatalf("in the state: %d, tainted: %v, want %d, false\n%s", n, tainted, how.inside, out)
 			}
 			made := c.created(t)
+			if out, code := w.start("plan", "-detailed-exitcode", "-no-color", "-lock=false").end(); code != 2 {
+				t.Errorf("there is nothing to wait for: exit code %d\n%s", code, out)
+			}
 			c.release("clusters/main")
 			if out := w.apply(); strings.Contains(out, "destroyed, then") || strings.Contains(out, "1 destroyed") {
 				t.Errorf("it was made anew:\n%s", out)

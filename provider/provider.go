@@ -15,7 +15,7 @@ import (
 )
 
 // Address is where Terraform looks for the provider: required_providers has it as
-// source. No registry serves it; see docs/PROVIDER.md on how it is installed.
+// source. No registry serves it; provider/docs/index.md says how it is installed.
 const Address = "terraform.local/redoubtdb/redoubt"
 
 type redoubt struct{ version string }

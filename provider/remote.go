@@ -19,6 +19,8 @@ const (
 	// adoptWithin is how long after its creation a resource may be taken over by an
 	// apply that was to make it.
 	adoptWithin = 24 * time.Hour
+	// awayFor is how long the control plane may be away while it is waited for.
+	awayFor = 5 * time.Minute
 	// lookBack is how many operations of a resource are looked through.
 	lookBack = 50
 )
@@ -231,14 +233,24 @@ func (e *waitError) Error() string {
 }
 func (e *waitError) Unwrap() error { return e.err }
 
-// wait waits for an operation. A waitError says that it goes on.
+// wait waits for an operation, also while the control plane is away for some time. A
+// waitError says that the operation goes on, as far as is known.
 func (r *remote[In, Out]) wait(ctx context.Context, operation string) error {
-	err := r.c.Wait(ctx, operation, tell(ctx))
-	var failed *client.OperationError
-	if err == nil || errors.As(err, &failed) || isGone(err) || ctx.Err() == nil {
-		return err
+	var away time.Time // since when it does not answer
+	for {
+		began := time.Now()
+		err := r.c.Wait(ctx, operation, tell(ctx))
+		var failed *client.OperationError
+		if err == nil || errors.As(err, &failed) || isGone(err) {
+			return err
+		}
+		if away.IsZero() || time.Since(began) > awayFor {
+			away = began
+		}
+		if !unsure(err) || time.Since(away) > awayFor || pause(ctx) != nil {
+			return &waitError{operation, err}
+		}
 	}
-	return &waitError{operation, err}
 }
 
 // purpose is what an operation is for, for people.
@@ -272,9 +284,11 @@ func (r *remote[In, Out]) finish(ctx context.Context, name, operation string, p 
 	ctx, cancel := sending(ctx)
 	defer cancel()
 	now, err := r.all.Get(ctx, name)
-	if err != nil {
+	switch {
+	case err == nil:
+		return now
+	case early == nil: // else that says enough, and an error would taint it
 		attributes{}.errored(diags, fmt.Sprintf("%s %s could not be read", r.what, name), err)
-		return nil
 	}
-	return now
+	return nil
 }
