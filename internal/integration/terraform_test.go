@@ -1,0 +1,143 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redoubtdb/redoubt/control/client"
+	"github.com/redoubtdb/redoubt/control/spec"
+	"github.com/redoubtdb/redoubt/control/token"
+	"github.com/redoubtdb/redoubt/control/wire"
+	"github.com/redoubtdb/redoubt/internal/testenv"
+)
+
+// terraform runs the real terraform in a directory.
+type terraform struct {
+	t   *testing.T
+	dir string
+	env []string
+	api *client.Client
+}
+
+// run runs a command of terraform, which may end with one of these exit codes.
+func (tf *terraform) run(codes []int, args ...string) string {
+	tf.t.Helper()
+	program, err := exec.LookPath("terraform")
+	if err != nil {
+		tf.t.Fatal("terraform is missing: install Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install, and put it on the PATH")
+	}
+	ctx, cancel := context.WithTimeout(tf.t.Context(), 5*time.Minute)
+	defer cancel()
+	out, code, err := testenv.Run(ctx, testenv.Command{Name: "terraform", Path: program, Args: args, Dir: tf.dir, Env: tf.env})
+	for _, c := range codes {
+		if err == nil && code == c {
+			return out
+		}
+	}
+	tf.t.Fatalf("terraform %s: exit code %d, %v\n%s", strings.Join(args, " "), code, err, out)
+	return ""
+}
+
+// empty fails the test when there is something left to do.
+func (tf *terraform) empty() {
+	tf.t.Helper()
+	if out := tf.run([]int{0, 2}, "plan", "-detailed-exitcode", "-no-color"); !strings.Contains(out, "No changes.") {
+		tf.t.Errorf("the plan is not empty:\n%s", out)
+	}
+}
+
+func (tf *terraform) output(name string) (value string) {
+	tf.t.Helper()
+	must(tf.t, json.Unmarshal([]byte(tf.run([]int{0}, "output", "-json", name)), &value))
+	return value
+}
+
+// startTerraform has terraform init the laptop example beside hosts and a control plane.
+func startTerraform(h *hosts, password string) *terraform {
+	t := h.t
+	dir, addr := t.TempDir(), testenv.FreeAddr(t)
+	h.start("control", []string{"control", "--etcd", strings.Join(h.etcd.Endpoints(), ","), "--store", h.s3.URL("redoubt"),
+		"--store-endpoint", h.s3.Endpoint, "--store-path-style", "--region", h.s3.Region,
+		"--listen", addr, "--dir", dir, "--temp-dir", t.TempDir(), "--leader-ttl", "2s"})
+	made, err := token.Open(h.etcd.Client(t)).Create(t.Context(), "the test", wire.NewToken{Role: wire.Operate})
+	must(t, err)
+	ca := filepath.Join(dir, "api-cert.pem")
+	testenv.Eventually(t, time.Minute, "the control plane's certificate", func(context.Context) error {
+		_, err := os.Stat(ca)
+		return err
+	})
+	root, mirror := testenv.Root(t), filepath.Join(t.TempDir(), "mirror")
+	install := exec.Command(filepath.Join(root, "scripts", "install-provider"), mirror)
+	out, err := install.CombinedOutput()
+	if err != nil {
+		t.Fatalf("scripts/install-provider: %v\n%s", err, out)
+	}
+	pem, err := os.ReadFile(ca)
+	must(t, err)
+	api, err := client.New(client.Config{URL: "https://" + addr, Token: made.Secret, CA: pem})
+	must(t, err)
+	t.Cleanup(api.Close)
+	tf := &terraform{t: t, dir: t.TempDir(), api: api}
+	example, err := os.ReadFile(filepath.Join(root, "terraform", "examples", "laptop", "main.tf"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(tf.dir, "main.tf"), example, 0o600))
+	rc := filepath.Join(tf.dir, "terraform.rc")
+	must(t, os.WriteFile(rc, []byte("provider_installation {\n  filesystem_mirror {\n    path = \""+mirror+"\"\n  }\n}\n"), 0o600))
+	tf.env = []string{"TF_CLI_CONFIG_FILE=" + rc, "CHECKPOINT_DISABLE=1", "TF_VAR_password=" + password,
+		"REDOUBT_API=https://" + addr, "REDOUBT_TOKEN=" + string(made.Secret), "REDOUBT_API_CA=" + ca}
+	tf.run([]int{0}, "init", "-no-color")
+	return tf
+}
+
+// The laptop example makes a cluster that a user of it can use; another number of
+// replicas is applied in place; its end leaves a snapshot.
+func TestTerraformRunsClusters(t *testing.T) {
+	const password = "only for this test"
+	h := startHosts(t, 3, nil)
+	tf := startTerraform(h, password)
+	tf.run([]int{0}, "apply", "-auto-approve", "-no-color")
+	tf.empty()
+	rdb := redis.NewClient(&redis.Options{Addr: tf.output("endpoint"), Username: "app", Password: password})
+	defer rdb.Close()
+	testenv.Eventually(t, 20*time.Second, "a write of the user", func(ctx context.Context) error { return rdb.Set(ctx, "k", "v", 0).Err() })
+	if err := rdb.FlushAll(t.Context()).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
+		t.Errorf("what the user may not do: %v", err)
+	}
+	stranger := redis.NewClient(&redis.Options{Addr: tf.output("endpoint")})
+	defer stranger.Close()
+	if err := stranger.Get(t.Context(), "k").Err(); err == nil || err == redis.Nil {
+		t.Errorf("somebody without a password reads: %v", err)
+	}
+	for _, replicas := range []string{"2", "0"} {
+		if out := tf.run([]int{0}, "apply", "-auto-approve", "-no-color", "-var", "replicas="+replicas); !strings.Contains(out, "0 added, 1 changed, 0 destroyed") {
+			t.Errorf("%s replicas:\n%s", replicas, out)
+		}
+	}
+	tf.run([]int{0}, "apply", "-auto-approve", "-no-color")
+	tf.empty()
+	testenv.Eventually(t, 20*time.Second, "a read of the user", func(ctx context.Context) error {
+		now := redis.NewClient(&redis.Options{Addr: tf.output("endpoint"), Username: "app", Password: password})
+		defer now.Close()
+		return now.Get(ctx, "k").Err()
+	})
+	tf.run([]int{0}, "destroy", "-auto-approve", "-no-color")
+	snap, err := tf.api.Snapshots.Get(t.Context(), "laptop-final")
+	must(t, err)
+	var status spec.SnapshotStatus
+	must(t, json.Unmarshal(snap.Status, &status))
+	if status.Status != spec.Available || status.Keys != 1 || len(status.URIs) != 1 {
+		t.Fatalf("the final snapshot: %+v", status)
+	}
+	if out := testenv.AWS(t, h.s3.S3Access, "s3", "ls", status.URIs[0]); !strings.Contains(out, path.Base(status.URIs[0])) {
+		t.Errorf("%s is not in S3:\n%s", status.URIs[0], out)
+	}
+}
