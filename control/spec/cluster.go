@@ -33,7 +33,7 @@ func (c *Cluster) Default() {
 	defaultTo(&c.NumShards, 1)
 	defaultTo(&c.ParameterGroupName, DefaultParameterGroup)
 	defaultTo(&c.ClusterMode, ModeDisabled)
-	defaultTo(&c.MaintenanceWindow, defaultMaintenance(c.Name))
+	defaultTo(&c.MaintenanceWindow, defaultMaintenance(c.Name, c.SnapshotWindow))
 	defaultTo(&c.SnapshotWindow, defaultSnapshots(c.Name, c.MaintenanceWindow))
 	sortedSet(&c.AvailabilityZones)
 	noNilMap(&c.Tags)

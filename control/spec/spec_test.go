@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -283,6 +284,22 @@ func TestEngines(t *testing.T) {
 	for _, bad := range []string{"", "1", "1.2", "v1", "latest", "1.2.3.4", "devel-x", "unknown"} {
 		if CheckEngineVersion(bad) == nil {
 			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+// A window that is given is kept clear by the default of the other, whatever the name.
+func TestDefaultWindowsKeepClear(t *testing.T) {
+	for i := range 500 {
+		for _, given := range []Cluster{{SnapshotWindow: "22:00-23:30"}, {SnapshotWindow: "00:00-06:00"}, {MaintenanceWindow: "sun:22:00-mon:02:00"}, {}} {
+			c := given
+			c.Name = fmt.Sprint("c", i)
+			c.Default()
+			d, err1 := ParseDailyWindow(c.SnapshotWindow)
+			w, err2 := ParseWeeklyWindow(c.MaintenanceWindow)
+			if err1 != nil || err2 != nil || w.Overlaps(d) {
+				t.Fatalf("%s: %q and %q: %v, %v", c.Name, c.SnapshotWindow, c.MaintenanceWindow, err1, err2)
+			}
 		}
 	}
 }

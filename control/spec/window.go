@@ -112,11 +112,20 @@ const (
 	nightHours  = 8
 )
 
-func defaultMaintenance(name string) string {
+// defaultMaintenance is an hour of a night that does not overlap the window of
+// snapshots, if there is one.
+func defaultMaintenance(name, snapshots string) string {
 	h := hashOf(name)
-	d, hour := int(h>>8%7), int(nightBegins+h%nightHours)
-	from := d*24 + hour
-	return clockOfWeek(from) + "-" + clockOfWeek(from+1)
+	busy, err := ParseDailyWindow(snapshots)
+	for i := range uint64(24) {
+		hour := int(nightBegins+(h+i)%nightHours+i/nightHours*nightHours) % 24
+		from := int(h>>8%7)*24 + hour
+		w := clockOfWeek(from) + "-" + clockOfWeek(from+1)
+		if free, ferr := ParseWeeklyWindow(w); err != nil || ferr == nil && !free.Overlaps(busy) {
+			return w
+		}
+	}
+	return "" // the other window takes all day; Validate says so
 }
 
 // defaultSnapshots is an hour of the night that does not overlap another window.
