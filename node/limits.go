@@ -35,9 +35,9 @@ func clientsWithin(files uint64) int64 {
 // unknownMemory is taken for the memory of a machine that does not tell.
 const unknownMemory = 4 << 30
 
-// availableMemory is how many bytes this process may use: the machine's memory,
+// AvailableMemory is how many bytes this process may use: the machine's memory,
 // or less if its container or GOMEMLIMIT says so.
-func availableMemory() int64 {
+func AvailableMemory() int64 {
 	most := int64(unknownMemory)
 	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
 		if total := memTotal(b); total > 0 {

@@ -48,7 +48,7 @@ func newSettings(c *Config, ln listeners, log *slog.Logger) *settings {
 	s := &settings{
 		databases: c.Databases, debug: c.EnableDebugCommand,
 		port: port(ln.plain), tlsPort: port(ln.tls), bind: ln.bind(), tlsFiles: ln.files, log: log,
-		memory: availableMemory(), clients: mostClients(),
+		memory: AvailableMemory(), clients: mostClients(),
 	}
 	limit, _ := parseMemory(c.MaxMemory) // Check has read it
 	s.maxMemory.Store(limit)

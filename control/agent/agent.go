@@ -37,6 +37,15 @@ type Config struct {
 	// NodeFlags are those of `redoubt node` that are the same for all nodes, by name:
 	// etcd, the object storage, the level of logs.
 	NodeFlags map[string]any
+	// NodeEnv is what nodes have in their environment beside the agent's, and before it.
+	NodeEnv []string
+
+	// EndLeft kills the nodes that an earlier agent has left, and starts them again:
+	// for when what they work with has ended with it.
+	EndLeft bool
+	// NoGroups leaves control groups alone: several agents may be in one process then,
+	// and nodes are held to their memory by GOMEMLIMIT and maxmemory.
+	NoGroups bool
 
 	// StopNodes makes the end of the agent that of its nodes.
 	StopNodes bool
@@ -137,16 +146,18 @@ func (a *Agent) open(dir, instance string) error {
 	}
 	site := site{
 		AZ: cfg.AZ, Address: cfg.Address, Bind: cfg.Bind,
-		FirstPort: cfg.FirstPort, LastPort: cfg.LastPort, Flags: cfg.NodeFlags,
+		FirstPort: cfg.FirstPort, LastPort: cfg.LastPort, Flags: cfg.NodeFlags, Env: cfg.NodeEnv,
 	}
 	a.self = fleet.Host{
 		ID: cfg.HostID, Instance: instance, AZ: cfg.AZ, Address: cfg.Address, Memory: cfg.Memory,
 		FirstPort: cfg.FirstPort, LastPort: cfg.LastPort, Engines: versions, Agent: cfg.Version, Started: time.Now().UTC(),
 	}
-	groups, err := openGroups(groupMount, groupSelf)
-	if err != nil {
-		a.log.Warn("memory.max of nodes is not set, GOMEMLIMIT and maxmemory alone hold them", "why", err)
-		groups = nil
+	var groups *groups
+	if !cfg.NoGroups {
+		if groups, err = openGroups(groupMount, groupSelf); err != nil {
+			a.log.Warn("memory.max of nodes is not set, GOMEMLIMIT and maxmemory alone hold them", "why", err)
+			groups = nil
+		}
 	}
 	m := &host{
 		dir: filepath.Join(dir, "nodes"), site: site, engines: cfg.Engines,
@@ -159,7 +170,7 @@ func (a *Agent) open(dir, instance string) error {
 		pacing: pacing{first: cfg.FirstRetry, most: cfg.MostRetry, stable: cfg.Stable}, grace: cfg.Grace, random: rand.Float64,
 		observe: a.metrics,
 	})
-	return a.keeper.find()
+	return a.keeper.find(cfg.EndLeft)
 }
 
 // Run registers the host and keeps its nodes until ctx ends: the nodes go on, unless

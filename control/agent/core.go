@@ -68,6 +68,7 @@ type left struct {
 	// stopping is when the process was asked to end: a second SIGTERM would cut the
 	// hand-over short. Zero: it was not.
 	stopping time.Time
+	unwanted bool // the process is to be killed
 }
 
 // found tells of a node that an earlier agent has left.
@@ -77,6 +78,7 @@ func (c *core) found(name string, l left) {
 	switch {
 	case l.process != nil:
 		n.launched, n.pid, n.began, n.stopping = l.launched, l.process.PID(), l.process.Began(), l.stopping
+		n.unwanted = l.unwanted
 	case l.launched != nil:
 		n.ended, n.unsettled = l.launched, true
 		n.message = "it ended while no agent ran"
@@ -136,7 +138,7 @@ func (c *core) renewed(s step, err error, now time.Time) {
 // exited tells that the process of a node has ended, for certain.
 func (c *core) exited(name string, exit fleet.Exit, now time.Time) {
 	n := c.node(name)
-	asked := !n.stopping.IsZero()
+	asked := n.asked()
 	n.ended, n.unsettled = n.launched, true
 	n.launched, n.serving, n.lastExit = nil, false, &exit
 	n.message, n.failed = describe(exit), exit.Code == exitUsage && !asked && strings.HasPrefix(said(exit), ownError)
@@ -145,8 +147,11 @@ func (c *core) exited(name string, exit fleet.Exit, now time.Time) {
 	} else {
 		n.backOff(c, now.Sub(n.began), now)
 	}
-	n.stopping, n.killed, n.pid = time.Time{}, false, 0
+	n.stopping, n.killed, n.unwanted, n.pid = time.Time{}, false, false, 0
 }
+
+// asked tells whether it is as it should be that the process ends.
+func (n *node) asked() bool { return !n.stopping.IsZero() || n.unwanted }
 
 // exitUsage is how `redoubt node` ends when its configuration is wrong, as does any Go
 // program that panics; ownError begins the line in which it says why it ends.

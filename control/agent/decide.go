@@ -31,6 +31,7 @@ type facts struct {
 	launched   *fleet.Assignment // what the process was started with; nil: nothing runs
 	stopping   time.Time         // when the process was asked to end; zero: it was not
 	killed     bool
+	unwanted   bool // an earlier agent has left the process, and it is to be killed
 	// A process has ended: its lease is to be ended, is being ended.
 	unsettled, settling bool
 	folder              bool      // something of it is on the disk
@@ -43,6 +44,8 @@ func decide(f facts, now time.Time, grace time.Duration) (verb, time.Time) {
 	wanted := f.assigned != nil && f.assigned.Goal != fleet.Stop
 	unsure := f.assigned == nil && !f.known
 	switch {
+	case f.launched != nil && f.unwanted && !f.killed:
+		return kill, time.Time{}
 	case f.launched != nil:
 		stay := !f.leaving && (unsure || wanted && !needsRestart(*f.launched, *f.assigned))
 		killAt := f.stopping.Add(grace)

@@ -46,6 +46,8 @@ func TestDecide(t *testing.T) {
 		"the same certificate":                  {facts{known: true, assigned: with("one"), launched: with("one")}, nothing, time.Time{}},
 		"another certificate, to wait":          {facts{known: true, assigned: with("two"), launched: with("one"), retryAt: at(2)}, nothing, at(2)},
 		"another certificate, asked to stop":    {facts{known: true, assigned: with("two"), launched: with("one"), stopping: at(-3)}, nothing, at(7)},
+		"unwanted":                              {facts{launched: run(1, "v1"), unwanted: true}, kill, time.Time{}},
+		"unwanted, killed":                      {facts{launched: run(1, "v1"), unwanted: true, killed: true}, nothing, time.Time{}},
 		"is to stop":                            {facts{known: true, assigned: stopped(), launched: run(1, "v1")}, terminate, time.Time{}},
 		"assignment has gone":                   {facts{known: true, launched: run(1, "v1")}, terminate, time.Time{}},
 		"assignments are not known":             {facts{launched: run(1, "v1")}, nothing, time.Time{}},

@@ -143,7 +143,7 @@ func (h *host) Start(s step) (process, error) {
 		return nil, fmt.Errorf("prepare folder: %w", err)
 	}
 	cmd := exec.Command(program, args(f.config())...)
-	cmd.Dir, cmd.Env = string(f), environment(os.Environ(), a)
+	cmd.Dir, cmd.Env = string(f), h.site.environment(os.Environ(), a)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{lock}
 	cmd.SysProcAttr = apart()

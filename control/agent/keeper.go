@@ -54,17 +54,23 @@ func newKeeper(cfg keeperConfig) *keeper {
 	}
 }
 
-// find takes over what earlier agents have left. Before run.
-func (k *keeper) find() error {
+// find takes over what earlier agents have left; with end, what runs of it is killed.
+// Before run.
+func (k *keeper) find(end bool) error {
 	all, err := k.machine.Find()
 	if err != nil {
 		return err
 	}
 	for name, l := range all {
+		l.unwanted = end && l.process != nil
 		k.core.found(name, l)
 		if l.process != nil {
 			k.procs[name] = l.process
-			k.log.Info("a node goes on that an earlier agent has started", "node", name, "pid", l.process.PID())
+			text := "a node goes on that an earlier agent has started"
+			if end {
+				text = "a node is killed that an earlier agent has started"
+			}
+			k.log.Info(text, "node", name, "pid", l.process.PID())
 		}
 	}
 	return nil
@@ -164,7 +170,9 @@ func (k *keeper) do(s step) {
 		log.Info("node is asked to hand over and stop")
 		k.signal(s.node, syscall.SIGTERM)
 	case kill:
-		log.Warn("node did not stop in time and is killed", "after", k.grace)
+		if !k.core.nodes[s.node].unwanted {
+			log.Warn("node did not stop in time and is killed", "after", k.grace)
+		}
 		k.signal(s.node, syscall.SIGKILL)
 	case settle:
 		k.wg.Go(func() { k.settle(s) })
@@ -218,7 +226,11 @@ func (k *keeper) watch(name string, p process) {
 			return
 		}
 		k.post(k.ctx, func(now time.Time) {
-			k.log.Warn("node has ended", "node", name, "pid", p.PID(), "code", exit.Code, "signal", exit.Signal)
+			level := slog.LevelWarn
+			if k.core.nodes[name].asked() {
+				level = slog.LevelInfo
+			}
+			k.log.Log(k.ctx, level, "node has ended", "node", name, "pid", p.PID(), "code", exit.Code, "signal", exit.Signal)
 			delete(k.procs, name)
 			delete(k.asked, name)
 			k.core.exited(name, exit, now)

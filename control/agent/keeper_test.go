@@ -18,16 +18,17 @@ import (
 // stage is a machine, and all else that a keeper works with, of which a test decides
 // what happens, and which writes down what was done in which order.
 type stage struct {
-	mu     sync.Mutex
-	done   []string
-	procs  map[string]*stageProc
-	left   map[string]left
-	pids   int
-	deaf   bool // processes do not heed SIGTERM
-	etcd   bool // is there
-	serves bool
-	told   []fleet.Status
-	probed fleet.Assignment
+	mu      sync.Mutex
+	done    []string
+	procs   map[string]*stageProc
+	left    map[string]left
+	pids    int
+	endLeft bool // by an earlier agent
+	deaf    bool // processes do not heed SIGTERM
+	etcd    bool // is there
+	serves  bool
+	told    []fleet.Status
+	probed  fleet.Assignment
 }
 
 type stageProc struct {
@@ -131,7 +132,7 @@ func play(t *testing.T, prepare func(*stage), test func(t *testing.T, s *stage, 
 			random: func() float64 { return 0 },
 		})
 		k.report = func(all []fleet.Status) { s.mu.Lock(); s.told = all; s.mu.Unlock() }
-		must(t, k.find())
+		must(t, k.find(s.endLeft))
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan struct{})
 		go func() { k.run(ctx); close(ran) }()
@@ -271,6 +272,22 @@ func TestKeeperProbes(t *testing.T) {
 		serve(true)
 		time.Sleep(probeStarting)
 		want(fleet.Running)
+	})
+}
+
+// Nodes that an earlier agent has left are killed if that is asked for, though nothing
+// is known of assignments, and started again when their leases have been ended.
+func TestKeeperEndsWhatIsLeft(t *testing.T) {
+	prepare := func(s *stage) {
+		s.endLeft = true
+		p := &stageProc{s: s, pid: 77, began: time.Now(), ended: make(chan fleet.Exit, 1)}
+		s.left = map[string]left{"n": {launched: run(1, "v1"), starts: 1, process: p, stopping: time.Now()}}
+	}
+	play(t, prepare, func(t *testing.T, s *stage, k *keeper, _ func()) {
+		synctest.Wait()
+		s.want(t, "nothing known", "signal 9", "settle n")
+		k.assign(*run(1, "v1"))
+		s.want(t, "known", "start n v1")
 	})
 }
 

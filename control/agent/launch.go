@@ -33,6 +33,7 @@ type site struct {
 	// Flags are those of `redoubt node` that name etcd and the object storage, and
 	// what else is the same for all nodes, by name.
 	Flags map[string]any
+	Env   []string // of nodes, before what the agent's has
 }
 
 // address is where clients reach a node.
@@ -105,10 +106,11 @@ func args(configFile string) []string { return []string{"node", "--config", conf
 
 // environment is a node's, made from the agent's: without REDOUBT_ variables, which
 // would go before the configuration file.
-func environment(agent []string, a fleet.Assignment) []string {
+func (s site) environment(agent []string, a fleet.Assignment) []string {
 	env := slices.DeleteFunc(slices.Clone(agent), func(kv string) bool {
 		return strings.HasPrefix(kv, "REDOUBT_") || strings.HasPrefix(kv, "GOMEMLIMIT=")
 	})
+	env = append(env, s.Env...) // of two, the last one counts
 	if a.Memory > 0 {
 		env = append(env, "GOMEMLIMIT="+strconv.FormatInt(share(a, heapShare), 10))
 	}

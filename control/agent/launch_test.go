@@ -72,8 +72,8 @@ store: s3://b/p
 
 func TestEnvironment(t *testing.T) {
 	agent := []string{"PATH=/bin", "REDOUBT_LISTEN=0.0.0.0:1", "AWS_SECRET_ACCESS_KEY=s", "GOMEMLIMIT=1GiB"}
-	got := environment(agent, fleet.Assignment{Memory: 1000})
-	if want := []string{"PATH=/bin", "AWS_SECRET_ACCESS_KEY=s", "GOMEMLIMIT=900"}; !slices.Equal(got, want) {
+	got := site{Env: []string{"AWS_SECRET_ACCESS_KEY=t"}}.environment(agent, fleet.Assignment{Memory: 1000})
+	if want := []string{"PATH=/bin", "AWS_SECRET_ACCESS_KEY=s", "AWS_SECRET_ACCESS_KEY=t", "GOMEMLIMIT=900"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -30,16 +30,20 @@ type Config struct {
 	Store  *store.Store
 	Tokens *token.Store
 	Hosts  Hosts
-	Logger *slog.Logger // default: nothing is logged
+	// Reserved are names of clusters that somebody else runs on the same etcd and object
+	// storage: they are refused.
+	Reserved []string
+	Logger   *slog.Logger // default: nothing is logged
 }
 
 // API answers requests. It is safe for concurrent use and has nothing to close.
 type API struct {
-	etcd   *clientv3.Client
-	store  *store.Store
-	tokens *token.Store
-	hosts  Hosts
-	log    *slog.Logger
+	etcd     *clientv3.Client
+	store    *store.Store
+	tokens   *token.Store
+	hosts    Hosts
+	reserved []string
+	log      *slog.Logger
 
 	mux    *http.ServeMux
 	table  []route
@@ -51,7 +55,7 @@ type API struct {
 // New makes an API.
 func New(c Config) *API {
 	a := &API{
-		etcd: c.Etcd, store: c.Store, tokens: c.Tokens, hosts: c.Hosts, log: c.Logger,
+		etcd: c.Etcd, store: c.Store, tokens: c.Tokens, hosts: c.Hosts, reserved: c.Reserved, log: c.Logger,
 		mux: http.NewServeMux(), slots: make(chan struct{}, maxRequests), logins: newLogins(),
 	}
 	if a.log == nil {

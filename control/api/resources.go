@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/redoubtdb/redoubt/control/spec"
@@ -205,6 +206,9 @@ func (a *API) clusters() *endpoint[spec.Cluster, spec.Cluster, spec.Cluster] {
 	e := plain(wire.Clusters, a.store.Clusters, func(c *spec.Cluster) *string { return &c.Name })
 	e.blank = func() spec.Cluster { return spec.NewCluster("") }
 	e.build = func(r *request, was, c *spec.Cluster) (spec.Cluster, error) {
+		if was == nil && slices.Contains(a.reserved, c.Name) {
+			return *c, spec.Problems{{Path: "name", Message: "is that of a cluster that this control plane does not run: choose another"}}
+		}
 		if c.EngineVersion == "" && was != nil {
 			c.EngineVersion = was.EngineVersion
 		}

@@ -33,11 +33,13 @@ type Config struct {
 	ID   string // in the election, for people
 	Etcd *clientv3.Client
 	// Backup is what work on clusters' data needs; Etcd, Fence and Logger are set here.
-	Backup  backup.Config
-	TTL     time.Duration // default DefaultTTL
-	Policy  reconcile.Policy
-	Logger  *slog.Logger
-	Metrics prometheus.Registerer
+	Backup backup.Config
+	// Reserved are names of clusters that the API refuses; see api.Config.
+	Reserved []string
+	TTL      time.Duration // default DefaultTTL
+	Policy   reconcile.Policy
+	Logger   *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 // Plane is one control plane.
@@ -65,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 // API is what the control plane serves.
 func (p *Plane) API() *api.API {
 	return api.New(api.Config{
-		Etcd: p.cfg.Etcd, Store: p.store, Tokens: token.Open(p.cfg.Etcd), Hosts: hosts{p.fleet}, Logger: p.cfg.Logger,
+		Etcd: p.cfg.Etcd, Store: p.store, Tokens: token.Open(p.cfg.Etcd), Hosts: hosts{p.fleet}, Reserved: p.cfg.Reserved, Logger: p.cfg.Logger,
 	})
 }
 
