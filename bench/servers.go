@@ -95,7 +95,7 @@ func startRedoubtDev(tb testenv.TB, bin string) *server {
 		Name: "redoubt-dev", Path: bin, Forbid: testenv.RedoubtForbid,
 		Args: []string{
 			"dev", "--dir", tb.TempDir(), "--bind", "127.0.0.1", "--replicas", "0",
-			"--port", strconv.Itoa(port), "--s3-port", strconv.Itoa(s3), "--metrics-port", strconv.Itoa(metrics),
+			"--port", strconv.Itoa(port), "--s3-port", strconv.Itoa(s3), "--api-port", "0", "--metrics-port", strconv.Itoa(metrics),
 		},
 	})
 	s := &server{name: redoubtOne, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), front: p}

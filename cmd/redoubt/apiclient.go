@@ -14,6 +14,7 @@ import (
 
 	apiclient "github.com/redoubtdb/redoubt/control/client"
 	"github.com/redoubtdb/redoubt/control/wire"
+	"github.com/redoubtdb/redoubt/internal/dev"
 	"github.com/redoubtdb/redoubt/node"
 )
 
@@ -22,11 +23,13 @@ const defaultAPI = "https://127.0.0.1:8443"
 // apiHelp ends the help of every command over the API.
 const apiHelp = `The control plane is reached at --api with a token. Both, and the CA, are also read
 from the environment: REDOUBT_API, REDOUBT_TOKEN and REDOUBT_API_CA. Give the token
-that way: others on this machine see command lines.`
+that way: others on this machine see command lines. Without a token and a URL, the
+control plane is that of a running "redoubt dev", found by its directory (--dir).`
 
 // apiFlags say how the control plane is reached.
 type apiFlags struct {
 	api, token, ca string
+	dir            string // of a dev
 	json           *bool
 	sources        *sources
 }
@@ -38,6 +41,7 @@ func addAPI(cmd *cobra.Command) *apiFlags {
 	set.StringVar(&a.api, "api", defaultAPI, "URL of the control plane")
 	set.StringVar(&a.token, "token", "", "token to show to it (rdt_...)")
 	set.StringVar(&a.ca, "api-ca", "", "file with the CA that its certificate is checked against (default: the system's)")
+	set.StringVar(&a.dir, "dir", defaultDir, "directory of a running redoubt dev")
 	a.sources = newSources(set)
 	showApart(cmd, set, "Flags for how the control plane is reached:")
 	cmd.Flags().AddFlagSet(set)
@@ -48,6 +52,9 @@ func addAPI(cmd *cobra.Command) *apiFlags {
 
 // open makes a client; nothing is asked yet.
 func (a *apiFlags) open(cmd *cobra.Command) (*apiclient.Client, error) {
+	if err := a.findDev(cmd); err != nil {
+		return nil, err
+	}
 	if a.token == "" {
 		return nil, usagef(cmd, "a token must be given, as REDOUBT_TOKEN or --token; `redoubt token create --bootstrap` makes the first one")
 	}
@@ -63,6 +70,34 @@ func (a *apiFlags) open(cmd *cobra.Command) (*apiclient.Client, error) {
 		return nil, usagef(cmd, "--api: %w", err)
 	}
 	return c, nil
+}
+
+// findDev fills in how the control plane of a dev is reached, unless another one is
+// named. That no dev runs is an error only when its directory was given.
+func (a *apiFlags) findDev(cmd *cobra.Command) error {
+	from := a.sources.from
+	switch named := max(from["api"], from["token"]); {
+	case named == fromDefault || from["dir"] > named:
+	case from["dir"] == named && named == fromFlag:
+		return usagef(cmd, "--dir means a redoubt dev, --api and --token mean another control plane: give one or the other")
+	default:
+		return nil
+	}
+	e, err := dev.ReadEndpoints(a.dir)
+	switch {
+	case errors.Is(err, dev.ErrNotRunning) && from["dir"] == fromDefault:
+		return nil
+	case err != nil:
+		return err
+	case e.API == nil:
+		return fmt.Errorf("the redoubt dev on %s has no control plane: it was started with --api-port 0", a.dir)
+	}
+	b, err := os.ReadFile(e.API.TokenFile)
+	if err != nil {
+		return fmt.Errorf("token of redoubt dev: %w", err)
+	}
+	a.api, a.ca, a.token = e.API.URL, e.API.CAFile, strings.TrimSpace(string(b))
+	return nil
 }
 
 // withAPI is the RunE of a command over the API.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,12 +26,19 @@ const devLong = `Runs a whole Redoubt in one process, without any configuration:
 endpoint, a primary and its replicas, which talk only through etcd and S3 as they
 do in production. All data is in one directory. It serves once it has printed where.
 
+A control plane runs inside, with a host in each of three zones: "redoubt cluster",
+"redoubt user" and so on find it by the directory, Terraform by what is printed. The
+nodes of the clusters that it makes are processes of their own, on ports of 127.0.0.1
+(--node-ports). They stop with dev, and the next dev on the directory starts them
+again. When dev was killed, they run on, to no avail, until the next one ends them.
+
 Ctrl-C hands over and stops; kill -9, at any moment, loses nothing that was
 acknowledged. Start it again with the same --dir and everything is there. Removing
 the directory removes the data.
 
 If etcd's part of the directory is lost and the objects in s3/ are not, --recover
-rebuilds the data from them, up to the last segment that was sealed. --import begins
+rebuilds the data of the first cluster from them, up to the last segment that was
+sealed ("redoubt recover" does the same for others). --import begins
 a new directory with the data of a redis-server's dump.rdb.
 
 --tls serves clients over TLS beside the plain ports. The certificates come from an
@@ -51,7 +59,7 @@ const slowStart = 3 * time.Second
 func newDev() *cobra.Command {
 	var c dev.Config
 	segmentSize, headLimit := byteSize(s3segments.DefaultSegmentSize), byteSize(etcdfence.DefaultHeadLimit)
-	var logLevel string
+	var logLevel, nodePorts string
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Run a whole Redoubt in one process, on this machine",
 		Long: devLong, Example: devExample, Args: noArgs,
@@ -65,6 +73,8 @@ func newDev() *cobra.Command {
 	f.IntVar(&c.TLSPort, "tls-port", 7379, "port over TLS of the first node; replicas get the next ones; 0: free ones")
 	f.IntVar(&c.S3Port, "s3-port", 9000, "port of the S3 endpoint")
 	f.IntVar(&c.MetricsPort, "metrics-port", 0, "port for /metrics and /healthz; 0: none")
+	f.IntVar(&c.APIPort, "api-port", 8443, "port of the control plane's API, on 127.0.0.1; 0: no control plane")
+	f.StringVar(&nodePorts, "node-ports", "6500-6559", "ports on 127.0.0.1 for nodes of clusters that the control plane makes")
 	f.StringVar(&c.Bind, "bind", "127.0.0.1", "address to listen on")
 	f.Var(&segmentSize, "segment-size", "bytes of log that are sealed into a segment")
 	f.DurationVar(&c.SegmentAge, "segment-age", s3segments.DefaultSegmentAge, "age at which entries are sealed all the same")
@@ -88,7 +98,13 @@ func newDev() *cobra.Command {
 		}
 		c.Logger = log
 		c.SegmentSize, c.HeadLimit = int64(segmentSize), int64(headLimit)
-		c.Metrics = c.MetricsPort != 0
+		c.Metrics, c.Control = c.MetricsPort != 0, c.APIPort != 0
+		if c.FirstNodePort, c.LastNodePort, err = portRange(nodePorts); err != nil {
+			return usagef(cmd, "--node-ports: %w", err)
+		}
+		if c.Program, err = os.Executable(); err != nil {
+			return fmt.Errorf("find this program: %w", err)
+		}
 		return runDev(cmd, c)
 	}
 	return cmd
@@ -147,6 +163,9 @@ func printWelcome(w io.Writer, d *dev.Dev, c dev.Config, took time.Duration) {
 	}
 	rows = append(rows, []string{"  etcd", "", strings.TrimPrefix(e.Etcd[0], "http://"), ""})
 	rows = append(rows, []string{"  s3", "", strings.TrimPrefix(e.S3.Endpoint, "http://"), e.S3.URL()})
+	if e.API != nil {
+		rows = append(rows, []string{"  api", "", strings.TrimPrefix(e.API.URL, "https://"), programName() + " cluster ls" + dirFlag(c.Dir)})
+	}
 	if e.Metrics != "" {
 		rows = append(rows, []string{"  metrics", "", strings.TrimSuffix(strings.TrimPrefix(e.Metrics, "http://"), "/metrics"), "curl " + e.Metrics})
 	}
@@ -160,12 +179,40 @@ In another terminal:
   %[7]s status%[6]s
   %[7]s snapshot create%[6]s --name first
   %[7]s failover%[6]s
-
-Ctrl-C stops it; nothing that was acknowledged is lost, not even by kill -9.
 `, e.S3.AccessKey, e.S3.SecretKey, e.S3.Region, e.S3.Endpoint, e.S3.URL(), dirFlag(c.Dir), programName())
+	if e.API != nil {
+		printAPI(w, e.API, dirFlag(c.Dir))
+	}
+	fmt.Fprint(w, "\nCtrl-C stops it; nothing that was acknowledged is lost, not even by kill -9.\n")
 	if ip := net.ParseIP(c.Bind); c.RequirePass == "" && ip != nil && !ip.IsLoopback() {
 		fmt.Fprintf(w, "\nWarning: on %s only clients of this machine are let in as long as there is no password; give --requirepass.\n", c.Bind)
 	}
+}
+
+// printAPI says how another cluster is made. The token is named by its file: a
+// terminal is scrolled back in, and copied from.
+func printAPI(w io.Writer, a *dev.API, dir string) {
+	fmt.Fprintf(w, `
+Make another cluster:
+  %s cluster create%s shop --node-memory 256MiB --acl-name open-access --tls-enabled=false --wait
+
+or by Terraform, with this to paste:
+  provider "redoubt" {
+    endpoint = %s
+    ca_file  = %s
+    token    = trimspace(file(%s))
+  }
+
+or with a plain provider "redoubt" {}, and other clients of the API, after:
+  export REDOUBT_API=%s REDOUBT_API_CA=%s
+  export REDOUBT_TOKEN=$(cat %s)
+`, programName(), dir, hclString(a.URL), hclString(a.CAFile), hclString(a.TokenFile),
+		shellQuote(a.URL), shellQuote(a.CAFile), shellQuote(a.TokenFile))
+}
+
+// hclString is a string as Terraform reads it.
+func hclString(s string) string {
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strconv.Quote(s))
 }
 
 // programName is how to run this program once more: `go run` leaves nothing on

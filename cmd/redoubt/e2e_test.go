@@ -489,7 +489,7 @@ func TestDevCommand(t *testing.T) {
 	var stdout, stderr syncBuffer
 	done := make(chan int, 1)
 	go func() {
-		done <- run(ctx, []string{"dev", "--dir", dir, "--port", "0", "--s3-port", "0", "--segment-age", "10ms", "--requirepass", "se cret"}, &stdout, &stderr)
+		done <- run(ctx, []string{"dev", "--dir", dir, "--port", "0", "--s3-port", "0", "--api-port", "0", "--segment-age", "10ms", "--requirepass", "se cret"}, &stdout, &stderr)
 	}()
 	testenv.Eventually(t, 20*time.Second, "dev is ready", func(context.Context) error {
 		if !strings.Contains(stdout.String(), "Ctrl-C") {

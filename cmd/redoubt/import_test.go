@@ -91,7 +91,7 @@ func TestDevImport(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := cli(t, "dev", "--dir", dir, "--port", "0", "--s3-port", "0", "--import", file); code != exitFailed || !strings.Contains(stderr, "has data: start without --import") {
+	if _, stderr, code := cli(t, "dev", "--dir", dir, "--port", "0", "--s3-port", "0", "--api-port", "0", "--import", file); code != exitFailed || !strings.Contains(stderr, "has data: start without --import") {
 		t.Errorf("over data: exit code %d, %s", code, stderr)
 	}
 }

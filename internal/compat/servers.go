@@ -34,7 +34,7 @@ func startRedoubt(tb testenv.TB) server {
 		Name: "redoubt-dev", Path: testenv.Redoubt(tb), Forbid: testenv.RedoubtForbid,
 		Args: []string{
 			"dev", "--dir", tb.TempDir(), "--bind", "127.0.0.1", "--replicas", "0",
-			"--port", strconv.Itoa(port), "--s3-port", strconv.Itoa(s3), "--enable-debug-command", "yes",
+			"--port", strconv.Itoa(port), "--s3-port", strconv.Itoa(s3), "--api-port", "0", "--enable-debug-command", "yes",
 			"--lease-ttl", leaseTTL,
 		},
 	})

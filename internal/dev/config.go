@@ -39,6 +39,14 @@ type Config struct {
 	TLS         bool   // whether nodes serve TLS as well
 	TLSPort     int    // of the first node; its replicas get the next ones
 
+	// Control runs a control plane and a host agent in each of three zones, whose
+	// nodes are child processes.
+	Control bool
+	APIPort int    // of the API
+	Program string // redoubt: what nodes of further clusters run
+	// FirstNodePort and LastNodePort are what those nodes may serve on.
+	FirstNodePort, LastNodePort int
+
 	// Recover rebuilds the shard from object storage before the nodes start.
 	// Only for a directory whose etcd/ was lost.
 	Recover bool
@@ -78,10 +86,13 @@ func (c *Config) check() error {
 	for _, p := range []struct {
 		flag string
 		port int
-	}{{"--port", c.Port}, {"--tls-port", c.TLSPort}, {"--s3-port", c.S3Port}, {"--metrics-port", c.MetricsPort}} {
+	}{{"--port", c.Port}, {"--tls-port", c.TLSPort}, {"--s3-port", c.S3Port}, {"--metrics-port", c.MetricsPort}, {"--api-port", c.APIPort}} {
 		if p.port < 0 || p.port > math.MaxUint16 {
 			return bad("%s must be between 0 and 65535, not %d", p.flag, p.port)
 		}
+	}
+	if n := c.LastNodePort - c.FirstNodePort + 1; c.Control && (c.FirstNodePort < 1 || c.LastNodePort > math.MaxUint16 || n < len(zones)) {
+		return bad("--node-ports must be a range of %d ports or more, not %d-%d", len(zones), c.FirstNodePort, c.LastNodePort)
 	}
 	return c.checkClashes()
 }
@@ -118,6 +129,12 @@ func (c *Config) checkClashes() error {
 	errs = append(errs, take(c.S3Port, "--s3-port"))
 	if c.Metrics {
 		errs = append(errs, take(c.MetricsPort, "--metrics-port"))
+	}
+	if c.Control {
+		errs = append(errs, take(c.APIPort, "--api-port"))
+		for port := c.FirstNodePort; port <= c.LastNodePort; port++ {
+			errs = append(errs, take(port, "--node-ports"))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -41,6 +41,7 @@ type Dev struct {
 	metrics   *metricsserver.Server
 	issuer    *issuer // nil without TLS
 	nodes     []*member
+	control   *control // nil without a control plane
 	endpoints Endpoints
 	recovered *snapshot.Recovered
 	imported  *snapshot.Imported
@@ -83,7 +84,7 @@ func (d *Dev) start(ctx context.Context) error {
 	}
 	d.endpoints = Endpoints{PID: os.Getpid(), Started: time.Now().UTC(), Version: node.Version(), Cluster: Cluster}
 	for _, step := range []func(context.Context) error{
-		d.startS3, d.startEtcd, d.recover, d.importFiles, d.startTLS, d.makeNodes, d.startMetrics, d.runNodes,
+		d.startS3, d.startEtcd, d.recover, d.importFiles, d.startTLS, d.makeNodes, d.startMetrics, d.runNodes, d.startControl,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -244,6 +245,9 @@ func (d *Dev) close() error {
 		began := time.Now()
 		errs = append(errs, stop())
 		d.cfg.Logger.Debug("stopped", "part", what, "took", time.Since(began).Round(time.Millisecond))
+	}
+	if d.control != nil {
+		stop("control plane", d.control.stop)
 	}
 	stop("nodes", d.stopNodes)
 	if d.metrics != nil {

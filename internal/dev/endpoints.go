@@ -28,6 +28,14 @@ type Endpoints struct {
 	Metrics string    `json:"metrics,omitempty"` // URL of /metrics
 	Nodes   []Node    `json:"nodes"`
 	TLSCA   string    `json:"tls_ca,omitempty"` // file with the nodes' authority
+	API     *API      `json:"api,omitempty"`    // nil without a control plane
+}
+
+// API is where the control plane is reached.
+type API struct {
+	URL       string `json:"url"`
+	CAFile    string `json:"ca_file"`
+	TokenFile string `json:"token_file"` // with an administrator's token
 }
 
 // S3 is an S3 endpoint and the place in it.

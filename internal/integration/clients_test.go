@@ -25,7 +25,7 @@ func startDev(t *testing.T, args ...string) (*testenv.Process, string) {
 	dev := testenv.Start(t, testenv.Command{
 		Name: "dev", Path: testenv.Redoubt(t), Forbid: testenv.RedoubtForbid,
 		Args: append([]string{"dev", "--dir", filepath.Join(t.TempDir(), "data"), "--replicas", "0",
-			"--port", fmt.Sprint(port), "--s3-port", fmt.Sprint(testenv.FreePort(t))}, args...),
+			"--port", fmt.Sprint(port), "--s3-port", fmt.Sprint(testenv.FreePort(t)), "--api-port", "0"}, args...),
 	})
 	waitDev(t, dev, addr)
 	return dev, addr

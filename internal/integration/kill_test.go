@@ -55,7 +55,7 @@ func TestKillDev(t *testing.T) {
 	s3 := testenv.FreePort(t)
 	dev := testenv.Start(t, testenv.Command{
 		Name: "dev", Path: testenv.Redoubt(t), Forbid: testenv.RedoubtForbid,
-		Args: []string{"dev", "--dir", dir, "--port", fmt.Sprint(port), "--s3-port", fmt.Sprint(s3), "--segment-size", "64KiB", "--segment-age", "1s"},
+		Args: []string{"dev", "--dir", dir, "--port", fmt.Sprint(port), "--s3-port", fmt.Sprint(s3), "--api-port", "0", "--segment-size", "64KiB", "--segment-age", "1s"},
 	})
 	waitDev(t, dev, addrs[0])
 	ws := startWriters(t, 4, func() []string { return addrs })
