@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+func (c *Config) control(api, first, last int) {
+	c.Control, c.APIPort, c.FirstNodePort, c.LastNodePort = true, api, first, last
+}
+
 func TestConfigCheck(t *testing.T) {
 	good := func() Config { return Config{Dir: "d", Port: 6379, Replicas: 2, S3Port: 9000} }
 	for _, c := range []struct {
@@ -32,6 +36,15 @@ func TestConfigCheck(t *testing.T) {
 		{"TLS on a replica's port", func(c *Config) { c.TLS, c.TLSPort = true, 6380 }, "port 6380 is wanted for replica 1"},
 		{"TLS beyond the ports", func(c *Config) { c.TLS, c.TLSPort = true, 65535 }, "port 65536"},
 		{"no TLS on a replica's port", func(c *Config) { c.TLSPort = 6380 }, ""},
+		{"a control plane", func(c *Config) { c.control(8443, 6500, 6559) }, ""},
+		{"a control plane on any port", func(c *Config) { c.control(0, 6500, 6502) }, ""},
+		{"API port too high", func(c *Config) { c.control(65536, 6500, 6559) }, "--api-port must be"},
+		{"API on the s3 port", func(c *Config) { c.control(9000, 6500, 6559) }, "port 9000 is wanted for --s3-port and for --api-port"},
+		{"too few node ports", func(c *Config) { c.control(8443, 6500, 6501) }, "--node-ports must be a range of 3 ports or more, not 6500-6501"},
+		{"no node ports", func(c *Config) { c.Control = true }, "--node-ports"},
+		{"node ports too high", func(c *Config) { c.control(8443, 65530, 65536) }, "--node-ports"},
+		{"a replica on a node port", func(c *Config) { c.control(8443, 6381, 6390) }, "port 6381 is wanted for replica 2"},
+		{"no control plane on the s3 port", func(c *Config) { c.APIPort = 9000 }, ""},
 		{"metrics on the s3 port", func(c *Config) { c.Metrics, c.MetricsPort = true, 9000 }, "port 9000 is wanted for --s3-port and for --metrics-port"},
 	} {
 		cfg := good()
