@@ -196,14 +196,14 @@ func printAPI(w io.Writer, a *dev.API, dir string) {
 Make another cluster:
   %s cluster create%s shop --node-memory 256MiB --acl-name open-access --tls-enabled=false --wait
 
-or by Terraform, with this to paste:
-  provider "redoubt" {
-    endpoint = %s
-    ca_file  = %s
-    token    = trimspace(file(%s))
-  }
+Or by Terraform, with this to paste:
+provider "redoubt" {
+  endpoint = %s
+  ca_file  = %s
+  token    = trimspace(file(%s))
+}
 
-or with a plain provider "redoubt" {}, and other clients of the API, after:
+or, where no provider block says so, with these in the environment:
   export REDOUBT_API=%s REDOUBT_API_CA=%s
   export REDOUBT_TOKEN=$(cat %s)
 `, programName(), dir, hclString(a.URL), hclString(a.CAFile), hclString(a.TokenFile),
