@@ -39,6 +39,7 @@ type clusterFacts struct {
 	Tags                   types.Map    `tfsdk:"tags"`
 	Status                 types.String `tfsdk:"status"`
 	ClusterEndpoint        types.List   `tfsdk:"cluster_endpoint"`
+	CACertificate          types.String `tfsdk:"ca_certificate"`
 	Shards                 types.List   `tfsdk:"shards"`
 }
 
@@ -90,6 +91,7 @@ func (m *clusterFacts) fill(ctx context.Context, r *wire.Resource[spec.Cluster],
 	m.AvailabilityZones = setValue(ctx, c.AvailabilityZones, m.AvailabilityZones, diags)
 	m.Tags = tagsValue(ctx, c.Tags, m.Tags, diags)
 	m.Status = types.StringValue(string(status.Status))
+	m.CACertificate = types.StringValue(status.CACertificate)
 	m.ClusterEndpoint = listOf(ctx, endpointObject, endpoints(status.ClusterEndpoint), diags)
 	m.Shards = listOf(ctx, shardObject, shards(status.Shards), diags)
 }

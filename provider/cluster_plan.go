@@ -177,6 +177,7 @@ func planChange(state, plan, config *clusterModel, pending bool) path.Paths {
 		plan.ClusterEndpoint = types.ListUnknown(types.ObjectType{AttrTypes: endpointObject})
 		plan.Shards = types.ListUnknown(types.ObjectType{AttrTypes: shardObject})
 		plan.EnginePatchVersion = types.StringUnknown()
+		plan.CACertificate = types.StringUnknown()
 		if config.Port.IsNull() {
 			plan.Port = types.Int64Unknown()
 		}

@@ -71,6 +71,7 @@ func (m *clusterModel) keep(ctx context.Context, now *wire.Resource[spec.Cluster
 	next.Port = known(planned.Port, next.Port)
 	next.Status = known(planned.Status, next.Status)
 	next.EnginePatchVersion = known(planned.EnginePatchVersion, next.EnginePatchVersion)
+	next.CACertificate = known(planned.CACertificate, next.CACertificate)
 	next.ClusterEndpoint = known(planned.ClusterEndpoint, next.ClusterEndpoint)
 	next.Shards = known(planned.Shards, next.Shards)
 	diags.Append(state.Set(ctx, &next)...)

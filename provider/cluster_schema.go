@@ -121,6 +121,8 @@ func clusterComputed() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"status":               schema.StringAttribute{Computed: true, MarkdownDescription: statusText},
 		"engine_patch_version": schema.StringAttribute{Computed: true, MarkdownDescription: patchText},
+		"ca_certificate": schema.StringAttribute{Computed: true, MarkdownDescription: authorityText,
+			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()}},
 		"cluster_endpoint": schema.ListNestedAttribute{Computed: true, MarkdownDescription: endpointText,
 			NestedObject: schema.NestedAttributeObject{Attributes: endpointAttributes()}},
 		"shards": schema.ListNestedAttribute{Computed: true, MarkdownDescription: "The shards.",
@@ -142,9 +144,10 @@ func clusterComputed() map[string]schema.Attribute {
 }
 
 const (
-	statusText   = "What is being done with it: `creating`, `available`, `modifying`, `snapshotting`, `deleting` or `create-failed`."
-	patchText    = "The oldest engine that one of its nodes runs."
-	endpointText = "Where clients connect to, the primary: a list of one, or of none while there is no primary."
+	statusText    = "What is being done with it: `creating`, `available`, `modifying`, `snapshotting`, `deleting` or `create-failed`."
+	authorityText = "Certificate of the cluster's authority, PEM, by which clients verify the nodes; empty without TLS."
+	patchText     = "The oldest engine that one of its nodes runs."
+	endpointText  = "Where clients connect to, the primary: a list of one, or of none while there is no primary."
 )
 
 func endpointAttributes() map[string]schema.Attribute {
