@@ -104,6 +104,8 @@ func (d *Driver) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer d.queue.close()
+	d.metrics.begin()
+	defer d.metrics.end()
 	d.jobs = newJobs(ctx, d.cfg.Jobs, time.Now)
 	defer d.jobs.running.Wait()
 	defer cancel(nil)

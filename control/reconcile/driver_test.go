@@ -30,6 +30,7 @@ type world struct {
 	ops       []Operation
 	events    []string
 	users     map[string]spec.User
+	registry  *prometheus.Registry // of the process that drives, whenever it is elected
 	acls      map[string]spec.ACL
 	groups    map[string]map[string]string
 	projected map[string]string
@@ -45,7 +46,7 @@ var errDeposedInTest = errors.New("deposed")
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, model: newModel(3, 3, 2), clusters: map[string]*Cluster{}, snapshots: map[string]*Snapshot{},
+		t: t, registry: prometheus.NewRegistry(), model: newModel(3, 3, 2), clusters: map[string]*Cluster{}, snapshots: map[string]*Snapshot{},
 		users: map[string]spec.User{}, acls: map[string]spec.ACL{}, groups: map[string]map[string]string{}, projected: map[string]string{},
 	}
 	w.now = time.Now()
@@ -356,7 +357,7 @@ func (w *world) drive() (d *Driver, stop func() error) {
 	d = New(Config{
 		Store: w, Fleet: worldFleet{w}, Shards: worldShards{w}, Snapshotter: worldSnapshotter{w},
 		AtStart: func(name string) bool { return name == "databases" }, Fenced: func(err error) bool { return errors.Is(err, errDeposedInTest) },
-		Policy: simPolicy, Metrics: prometheus.NewRegistry(),
+		Policy: simPolicy, Metrics: w.registry,
 	})
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
@@ -503,6 +504,30 @@ func TestDriverEndsWhenDeposed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDriverIsElectedAgain: a process that was elected, deposed and is elected again
+// serves metrics while it is the elected one.
+func TestDriverIsElectedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		served := func(want bool) {
+			t.Helper()
+			all, err := w.registry.Gather()
+			if err != nil || (len(all) > 0) != want {
+				t.Errorf("metrics are served: %v, %v, want %v", all, err, want)
+			}
+		}
+		for range 2 {
+			_, stop := w.drive()
+			synctest.Wait()
+			served(true)
+			if err := stop(); !errors.Is(err, context.Canceled) {
+				t.Errorf("Run ended with %v", err)
+			}
+			served(false)
+		}
+	})
 }
 
 // TestDriverSaysWhyItCannotCreate: a file that no try will read.

@@ -6,8 +6,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics of a driver.
+// metrics of a driver. They are served for as long as it runs: a control plane that is
+// not the elected one any more says nothing of clusters, and may be elected again.
 type metrics struct {
+	registry prometheus.Registerer // nil: none
+	all      []prometheus.Collector
+
 	passes   *prometheus.HistogramVec // by result
 	actions  *prometheus.CounterVec   // by reason and result
 	clusters *prometheus.GaugeVec     // by status
@@ -16,6 +20,7 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 	m := &metrics{
+		registry: r,
 		passes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "redoubt_control_reconcile_seconds", Help: "Time to look at one resource, decide and act.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
@@ -30,12 +35,24 @@ func newMetrics(r prometheus.Registerer, q *queue) *metrics {
 			Name: "redoubt_control_jobs_total", Help: "Long work that has ended.",
 		}, []string{"kind", "result"}),
 	}
-	if r != nil {
-		r.MustRegister(m.passes, m.actions, m.clusters, m.jobs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "redoubt_control_queue_depth", Help: "Resources that wait for a worker.",
-		}, func() float64 { return float64(q.depth()) }))
-	}
+	m.all = []prometheus.Collector{m.passes, m.actions, m.clusters, m.jobs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "redoubt_control_queue_depth", Help: "Resources that wait for a worker.",
+	}, func() float64 { return float64(q.depth()) })}
 	return m
+}
+
+func (m *metrics) begin() {
+	if m.registry != nil {
+		m.registry.MustRegister(m.all...)
+	}
+}
+
+func (m *metrics) end() {
+	for _, c := range m.all {
+		if m.registry != nil {
+			m.registry.Unregister(c)
+		}
+	}
 }
 
 func result(err error) string {
