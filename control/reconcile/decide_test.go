@@ -303,6 +303,34 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestDecideLostNode: the status forgets a node that was given up with its host; its
+// assignment stays for the host to find when it comes back.
+func TestDecideLostNode(t *testing.T) {
+	stopping := func(in *Input) { in.Assigned[1].Goal, in.Assigned[1].Generation = fleet.Stop, 2 }
+	for _, c := range []struct {
+		name  string
+		in    Input
+		nodes int
+	}{
+		{"host and process are gone", scene(2, host("b1", gone(time.Hour)), unregistered(2), stopping), 2},
+		{"the process still runs", scene(2, host("b1", gone(time.Hour)), stopping), 3},
+		{"the host is there", scene(2, unregistered(2), stopping), 3},
+		{"it is not given up", scene(2, host("b1", gone(time.Second)), unregistered(2)), 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := Decide(c.in)
+			if got := d.Status.Shards[0].Nodes; len(got) != c.nodes {
+				t.Errorf("nodes %+v, want %d", got, c.nodes)
+			}
+			for _, a := range d.Actions {
+				if _, ok := a.(Unassign); ok {
+					t.Errorf("its assignment is taken away: %v", a)
+				}
+			}
+		})
+	}
+}
+
 func compare(t *testing.T, d Decision, want []string, reason string) {
 	t.Helper()
 	ok := len(want) == len(d.Actions)

@@ -171,3 +171,7 @@ func expiring(t *fleet.TLS, now time.Time) bool {
 func (m *member) stopped() bool {
 	return m.Goal == fleet.Stop && m.Status != nil && m.Status.State == fleet.Stopped && m.Status.Generation >= m.Generation
 }
+
+// lost reports whether a member was given up with its host. Its assignment stays, so
+// that the host stops it if it ever comes back.
+func (m *member) lost() bool { return m.Goal == fleet.Stop && m.node == nil && !m.alive() }

@@ -113,11 +113,11 @@ func (d *decider) describe() {
 		was := sh.Nodes
 		sh.Nodes, sh.NumNodes = nil, 0
 		for _, m := range d.members(i) {
-			if m.stopped() {
-				continue // forgotten now
-			}
 			if m.TLS != nil {
 				d.status.CACertificate = m.TLS.CA
+			}
+			if m.stopped() || m.lost() {
+				continue
 			}
 			n := d.describeNode(m)
 			for _, w := range was {
