@@ -19,6 +19,7 @@ import (
 	"github.com/redoubtdb/redoubt/control/api"
 	"github.com/redoubtdb/redoubt/control/backup"
 	"github.com/redoubtdb/redoubt/control/plane"
+	"github.com/redoubtdb/redoubt/control/reconcile"
 	"github.com/redoubtdb/redoubt/internal/metricsserver"
 	"github.com/redoubtdb/redoubt/internal/tlsfiles"
 	"github.com/redoubtdb/redoubt/node"
@@ -34,6 +35,7 @@ type controlOptions struct {
 	names               []string
 	id, tempDir         string
 	leaderTTL           time.Duration
+	hostGrace           time.Duration
 	metricsListen       string
 	logLevel, logFormat string
 }
@@ -92,6 +94,7 @@ func (o *controlOptions) addFlags(set *pflag.FlagSet) {
 	hostname, _ := os.Hostname()
 	set.StringVar(&o.id, "id", hostname, "name of this control plane in the election, for people")
 	set.DurationVar(&o.leaderTTL, "leader-ttl", plane.DefaultTTL, "how long the elected one is waited for when it is not heard of")
+	set.DurationVar(&o.hostGrace, "host-grace", reconcile.DefaultHostGrace, "how long a host must be gone before its nodes are replaced")
 	set.StringVar(&o.tempDir, "temp-dir", "", "directory for snapshots' files until they are uploaded (default: the system's)")
 	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz (default: none)")
 	set.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -105,6 +108,9 @@ func (o *controlOptions) check(cmd *cobra.Command) error {
 	}
 	if o.leaderTTL < time.Second {
 		return usagef(cmd, "--leader-ttl must be a second at least, not %v", o.leaderTTL)
+	}
+	if o.hostGrace < time.Second {
+		return usagef(cmd, "--host-grace must be a second at least, not %v", o.hostGrace)
 	}
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return usagef(cmd, "--tls-cert-file and --tls-key-file go together")
@@ -175,6 +181,7 @@ func (o *controlOptions) open(ctx context.Context, cli *clientv3.Client, log *sl
 	defer cancel()
 	return plane.Open(octx, plane.Config{
 		ID: o.id, Etcd: cli, TTL: o.leaderTTL, Logger: log, Metrics: registry,
+		Policy: reconcile.Policy{HostGrace: o.hostGrace},
 		Backup: backup.Config{
 			Program: own, Args: o.childFlags(), TempDir: o.tempDir,
 			Store: s3segments.Config{URL: o.conn.store, Endpoint: o.conn.endpoint, Region: o.conn.region, PathStyle: o.conn.pathStyle,

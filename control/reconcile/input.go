@@ -8,6 +8,9 @@ import (
 	"github.com/redoubtdb/redoubt/etcdfence"
 )
 
+// DefaultHostGrace is Policy's HostGrace.
+const DefaultHostGrace = 30 * time.Second
+
 // Policy is how patient the control plane is. The zero value of a field is its
 // default.
 type Policy struct {
@@ -39,7 +42,7 @@ func (p Policy) withDefaults() Policy {
 			*d = v
 		}
 	}
-	def(&p.HostGrace, 30*time.Second)
+	def(&p.HostGrace, DefaultHostGrace)
 	def(&p.AgentGrace, 15*time.Minute)
 	def(&p.NodeGrace, time.Minute)
 	def(&p.HandoverRetry, 15*time.Second)
