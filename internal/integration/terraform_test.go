@@ -47,6 +47,14 @@ func (tf *terraform) run(codes []int, args ...string) string {
 	return ""
 }
 
+// start starts a command of terraform.
+func (tf *terraform) start(args ...string) *testenv.Process {
+	tf.t.Helper()
+	program, err := exec.LookPath("terraform")
+	must(tf.t, err)
+	return testenv.Start(tf.t, testenv.Command{Name: "terraform", Path: program, Args: args, Dir: tf.dir, Env: tf.env})
+}
+
 // empty fails the test when there is something left to do.
 func (tf *terraform) empty() {
 	tf.t.Helper()
@@ -61,13 +69,13 @@ func (tf *terraform) output(name string) (value string) {
 	return value
 }
 
-// startTerraform has terraform init the laptop example beside hosts and a control plane.
-func startTerraform(h *hosts, password string) *terraform {
+// startTerraform has terraform init a configuration beside hosts and a control plane.
+func startTerraform(h *hosts, config string, env ...string) *terraform {
 	t := h.t
 	dir, addr := t.TempDir(), testenv.FreeAddr(t)
 	h.start("control", []string{"control", "--etcd", strings.Join(h.etcd.Endpoints(), ","), "--store", h.s3.URL("redoubt"),
 		"--store-endpoint", h.s3.Endpoint, "--store-path-style", "--region", h.s3.Region,
-		"--listen", addr, "--dir", dir, "--temp-dir", t.TempDir(), "--leader-ttl", "2s"})
+		"--listen", addr, "--dir", dir, "--temp-dir", t.TempDir(), "--leader-ttl", "2s", "--host-grace", "5s"})
 	made, err := token.Open(h.etcd.Client(t)).Create(t.Context(), "the test", wire.NewToken{Role: wire.Operate})
 	must(t, err)
 	ca := filepath.Join(dir, "api-cert.pem")
@@ -87,13 +95,11 @@ func startTerraform(h *hosts, password string) *terraform {
 	must(t, err)
 	t.Cleanup(api.Close)
 	tf := &terraform{t: t, dir: t.TempDir(), api: api}
-	example, err := os.ReadFile(filepath.Join(root, "terraform", "examples", "laptop", "main.tf"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(tf.dir, "main.tf"), example, 0o600))
+	must(t, os.WriteFile(filepath.Join(tf.dir, "main.tf"), []byte(config), 0o600))
 	rc := filepath.Join(tf.dir, "terraform.rc")
 	must(t, os.WriteFile(rc, []byte("provider_installation {\n  filesystem_mirror {\n    path = \""+mirror+"\"\n  }\n}\n"), 0o600))
-	tf.env = []string{"TF_CLI_CONFIG_FILE=" + rc, "CHECKPOINT_DISABLE=1", "TF_VAR_password=" + password,
-		"REDOUBT_API=https://" + addr, "REDOUBT_TOKEN=" + string(made.Secret), "REDOUBT_API_CA=" + ca}
+	tf.env = append(env, "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1",
+		"REDOUBT_API=https://"+addr, "REDOUBT_TOKEN="+string(made.Secret), "REDOUBT_API_CA="+ca)
 	tf.run([]int{0}, "init", "-no-color")
 	return tf
 }
@@ -103,7 +109,9 @@ func startTerraform(h *hosts, password string) *terraform {
 func TestTerraformRunsClusters(t *testing.T) {
 	const password = "only for this test"
 	h := startHosts(t, 3, nil)
-	tf := startTerraform(h, password)
+	example, err := os.ReadFile(filepath.Join(testenv.Root(t), "terraform", "examples", "laptop", "main.tf"))
+	must(t, err)
+	tf := startTerraform(h, string(example), "TF_VAR_password="+password)
 	tf.run([]int{0}, "apply", "-auto-approve", "-no-color")
 	tf.empty()
 	rdb := redis.NewClient(&redis.Options{Addr: tf.output("endpoint"), Username: "app", Password: password})

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,27 @@ func RedoubtWithTags(t TB, tags ...string) string {
 		built.paths[kind] = buildRedoubt(t, kind, tags)
 	}
 	return built.paths[kind]
+}
+
+// RedoubtOfVersion is Redoubt's binary with a version in its build information, as a
+// release has it, written below dir under the version's name. The version takes the
+// place of "(devel)", and must be as long.
+func RedoubtOfVersion(t TB, dir, version string) string {
+	t.Helper()
+	const unversioned = "mod\tgithub.com/redoubtdb/redoubt\t(devel)\t"
+	program, err := os.ReadFile(Redoubt(t))
+	if err != nil {
+		t.Fatalf("redoubt %s: %v", version, err)
+	}
+	released := strings.Replace(unversioned, "(devel)", version, 1)
+	if !bytes.Contains(program, []byte(unversioned)) || len(released) != len(unversioned) {
+		t.Fatalf("redoubt %s: the build has no %q to replace, or the version is not as long", version, unversioned)
+	}
+	path := filepath.Join(dir, version)
+	if err := os.WriteFile(path, bytes.ReplaceAll(program, []byte(unversioned), []byte(released)), 0o755); err != nil {
+		t.Fatalf("redoubt %s: %v", version, err)
+	}
+	return path
 }
 
 // RedoubtForbid is what no redoubt process may print.
