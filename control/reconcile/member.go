@@ -2,8 +2,6 @@ package reconcile
 
 import (
 	"cmp"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/redoubtdb/redoubt/control/fleet"
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/pki"
 )
 
 // Roles as nodes say them.
@@ -150,21 +149,14 @@ func (d *decider) outdatedBy(m *member) string {
 	return ""
 }
 
-// expiring reports whether a certificate is in the last third of its time. One that
-// cannot be read counts as that.
+// expiring reports whether a certificate is to be renewed. One that cannot be read counts
+// as that.
 func expiring(t *fleet.TLS, now time.Time) bool {
 	if t == nil {
 		return false
 	}
-	block, _ := pem.Decode([]byte(t.Certificate))
-	if block == nil {
-		return true
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return true
-	}
-	return now.After(cert.NotAfter.Add(-cert.NotAfter.Sub(cert.NotBefore) / 3))
+	certs, err := pki.ParseCertificates([]byte(t.Certificate))
+	return err != nil || now.After(pki.Renewal(certs[0]))
 }
 
 // stopped reports whether nothing is left of a node that was to stop.

@@ -149,17 +149,3 @@ func (s *Store) fenced(ctx context.Context, f Fence, cmps []clientv3.Cmp, ops ..
 	}
 	return resp.Succeeded, nil
 }
-
-// followPause is how long Follow waits before it reads all again.
-const followPause = 200 * time.Millisecond
-
-func (s *Store) pause(ctx context.Context) error {
-	t := time.NewTimer(followPause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -12,12 +12,9 @@ import (
 	"testing"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-
 	"github.com/redoubtdb/redoubt/control/internal/etcdtest"
 	"github.com/redoubtdb/redoubt/control/spec"
 	"github.com/redoubtdb/redoubt/control/wire"
-	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
 func TestMain(m *testing.M) { os.Exit(etcdtest.Main(m)) }
@@ -432,53 +429,6 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// Follow tells what there is, what changes, and, after etcd was compacted past what it
-// had told, what it missed.
-func TestFollow(t *testing.T) {
-	s := open(t, Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	must(s.ParameterGroups.Create(ctx, "me", spec.ParameterGroup{Name: "a"}))(t)
-	var mu sync.Mutex
-	now := map[string]int64{}
-	synced := 0
-	done := make(chan error)
-	go func() {
-		done <- s.ParameterGroups.Follow(ctx, func(n Notice[spec.ParameterGroup]) {
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case n.Synced:
-				synced++
-			case n.Resource == nil:
-				delete(now, n.Name)
-			default:
-				now[n.Name] = n.Resource.Version
-			}
-		})
-	}()
-	expect := func(want map[string]int64) {
-		t.Helper()
-		testenv.Eventually(t, 20*time.Second, fmt.Sprintf("%v has been told", want), func(context.Context) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if fmt.Sprint(now) != fmt.Sprint(want) || synced == 0 {
-				return fmt.Errorf("it is %v", now)
-			}
-			return nil
-		})
-	}
-	expect(map[string]int64{"a": 1, "default": 1})
-	must(s.ParameterGroups.Create(ctx, "me", spec.ParameterGroup{Name: "b"}))(t)
-	must(s.ParameterGroups.Update(ctx, "me", "a", 1, spec.ParameterGroup{Name: "a", Description: "x"}))(t)
-	expect(map[string]int64{"a": 2, "b": 1, "default": 1})
-	must(s.ParameterGroups.Delete(ctx, "me", "b", DeleteOptions{}))(t)
-	expect(map[string]int64{"a": 2, "default": 1})
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-}
-
 // Changes names what changes, also when only an operation begins.
 func TestChanges(t *testing.T) {
 	s := open(t, Options{})
@@ -512,33 +462,5 @@ func TestChanges(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
-	}
-}
-
-// A second look tells what has gone in between and not what is known.
-func TestFollowAgain(t *testing.T) {
-	s := open(t, Options{})
-	must(s.ParameterGroups.Create(t.Context(), "me", spec.ParameterGroup{Name: "a"}))(t)
-	known := map[string]int64{}
-	look := func() (told []string) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		_ = s.ParameterGroups.follow(ctx, known, func(n Notice[spec.ParameterGroup]) {
-			if n.Synced {
-				cancel() // ends the watch
-				return
-			}
-			told = append(told, fmt.Sprintf("%s %v", n.Name, n.Resource != nil))
-		})
-		return told
-	}
-	if got := look(); !slices.Equal(got, []string{"a true", "default true"}) {
-		t.Errorf("at first: %q", got)
-	}
-	must(s.ParameterGroups.Delete(t.Context(), "me", "a", DeleteOptions{}))(t)
-	must(s.ParameterGroups.Create(t.Context(), "me", spec.ParameterGroup{Name: "b"}))(t)
-	must(s.etcd.Compact(t.Context(), must(s.etcd.Get(t.Context(), "x"))(t).Header.Revision, clientv3.WithCompactPhysical()))(t)
-	if got := look(); !slices.Equal(got, []string{"b true", "a false"}) {
-		t.Errorf("the second time: %q", got)
 	}
 }

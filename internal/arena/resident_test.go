@@ -3,15 +3,19 @@ package arena
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 )
 
-// residentBytes is the memory that this process has; the test is skipped where the system
-// does not tell.
+// residentBytes is the memory that this process has; the test is skipped on systems that
+// do not tell.
 func residentBytes(t *testing.T) int64 {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
+	switch {
+	case err != nil && runtime.GOOS == "linux":
+		t.Fatal(err)
+	case err != nil:
 		t.Skip(err)
 	}
 	var size, resident int64

@@ -267,7 +267,7 @@ func TestRotationOverlaps(t *testing.T) {
 func TestOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("no openssl here")
+		t.Fatalf("%v: make tools installs it", err)
 	}
 	at := time.Now()
 	k, err := Keyring{Signer: authority(t, "old", at.Add(-2*Spread))}.Begin(authority(t, "new", at.Add(-2*Spread)), at.Add(-Spread))
