@@ -60,17 +60,19 @@ func denial(v acl.Verdict, u *acl.User, cmd *command.Command, args [][]byte) str
 	return "User " + u.Name() + " has no permissions to access the '" + string(args[v.Arg]) + "' channel"
 }
 
+// whyNotAnyMore ends the answer to a queued command that is no longer allowed.
+var whyNotAnyMore = map[acl.Reason]string{
+	acl.DeniedCommand: "no permission to execute the command or subcommand",
+	acl.DeniedKey:     "no permission to touch the specified keys",
+	acl.DeniedChannel: "no permission to access one of the channels used as argument to the command",
+}
+
 // permitQueued decides once more about a command that MULTI has queued: rules may have
 // changed since.
 func (c *conn) permitQueued(q queued) error {
-	why := map[acl.Reason]string{
-		acl.DeniedCommand: "no permission to execute the command or subcommand",
-		acl.DeniedKey:     "no permission to touch the specified keys",
-		acl.DeniedChannel: "no permission to access one of the channels used as argument to the command",
-	}
 	if v := c.check(q.cmd, q.args); v.Reason != acl.Allowed {
 		return command.Error("NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. " +
-			"This command is no longer allowed for the following reason: " + why[v.Reason])
+			"This command is no longer allowed for the following reason: " + whyNotAnyMore[v.Reason])
 	}
 	return nil
 }
