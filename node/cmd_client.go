@@ -182,10 +182,15 @@ func clientType(name []byte) (normal, ok bool) {
 	return false, false
 }
 
-// sorted are the connections by id.
+// sorted are the connections by id, without those that have ended and only have to be
+// cleaned up after.
 func (s *server) sorted() []*conn {
 	var all []*conn
-	s.each(func(c *conn) { all = append(all, c) })
+	s.each(func(c *conn) {
+		if c.out.over() == nil {
+			all = append(all, c)
+		}
+	})
 	slices.SortFunc(all, func(a, b *conn) int { return int(a.id - b.id) })
 	return all
 }
@@ -415,8 +420,8 @@ func (c *conn) kill(f *killFilter) int {
 			return
 		case other == c:
 			c.quit = true
-		default:
-			other.out.end(net.ErrClosed)
+		case !other.out.end(net.ErrClosed):
+			return // it is on its way out, and for others it is gone
 		}
 		n++
 	})

@@ -285,15 +285,17 @@ func (o *output) cut() {
 	o.fail(errLost)
 }
 
-func (o *output) fail(err error) {
-	if o.err == nil {
-		o.err = err
-		o.nc.Close()
-		if o.ended != nil {
-			o.ended()
-		}
-		o.changed.Broadcast()
+func (o *output) fail(err error) (first bool) {
+	if o.err != nil {
+		return false
 	}
+	o.err = err
+	o.nc.Close()
+	if o.ended != nil {
+		o.ended()
+	}
+	o.changed.Broadcast()
+	return true
 }
 
 // wait blocks while more than limit bytes are held, so that a connection that
@@ -333,11 +335,12 @@ func (o *output) size() (bytes int64, replies int) {
 	return o.heldSize, len(o.held)
 }
 
-// end ends the connection because of err. What runs on it finds that out.
-func (o *output) end(err error) {
+// end ends the connection because of err, and reports whether it had not ended
+// before. What runs on it finds that out.
+func (o *output) end(err error) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.fail(err)
+	return o.fail(err)
 }
 
 // close ends the connection and waits for the second goroutine.

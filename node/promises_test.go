@@ -432,6 +432,9 @@ func TestClientKill(t *testing.T) {
 	if got := a.ask("CLIENT KILL ID " + b.id); got != ":1" {
 		t.Fatalf("kill: %q", got)
 	}
+	if got := a.ask("CLIENT KILL ID " + b.id); got != ":0" {
+		t.Fatalf("kill again: %q", got)
+	}
 	if _, err := b.r.ReadString('\n'); !errors.Is(err, io.EOF) {
 		t.Fatalf("the killed client got %v", err)
 	}
