@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/etcdpick"
 	"github.com/redoubtdb/redoubt/internal/tlsfiles"
 	"github.com/redoubtdb/redoubt/s3segments"
 )
@@ -117,13 +118,13 @@ func (c *connection) missing(needEtcd, needStore bool) []string {
 func (c *connection) dialEtcd(ctx context.Context) (*clientv3.Client, error) {
 	config := clientv3.Config{
 		Endpoints: c.etcd, DialTimeout: etcdDialTimeout, DialKeepAliveTime: etcdPing, DialKeepAliveTimeout: etcdPingTimeout,
-		PermitWithoutStream: true, Logger: zap.NewNop(),
+		PermitWithoutStream: true, Logger: zap.NewNop(), DialOptions: etcdpick.DialOptions(),
 	}
 	if c.etcdOverTLS() {
 		if err := c.probeEtcd(ctx); err != nil {
 			return nil, err
 		}
-		config.DialOptions = []grpc.DialOption{grpc.WithTransportCredentials(c.etcdTLS().Credentials())}
+		config.DialOptions = append(config.DialOptions, grpc.WithTransportCredentials(c.etcdTLS().Credentials()))
 	}
 	cli, err := clientv3.New(config)
 	if err != nil {

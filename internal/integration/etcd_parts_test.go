@@ -8,8 +8,10 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/etcdpick"
 	"github.com/redoubtdb/redoubt/internal/testenv"
 	"github.com/redoubtdb/redoubt/wal"
 )
@@ -69,4 +71,83 @@ func TestMemberWithoutLeader(t *testing.T) {
 	if _, err := own.Get(clientv3.WithRequireLeader(ctx), "k"); err == nil {
 		t.Error("a member without a leader answers a read that requires one")
 	}
+}
+
+// TestMemberThatIsNotHeard: a member of etcd hears all of the others, which hear
+// nothing of it. It knows of a leader, takes every request and never answers, so
+// that it has to be left out by who asks.
+func TestMemberThatIsNotHeard(t *testing.T) {
+	const (
+		requests = 300
+		timeout  = 500 * time.Millisecond
+		allowed  = 8 // one at each trial; in turn it would be 100
+	)
+	etcd := testenv.StartEtcd(t, 3, testenv.EtcdOptions{PeerLinks: true})
+	cli, err := clientv3.New(clientv3.Config{
+		Endpoints: etcd.Endpoints(), DialTimeout: 5 * time.Second, Logger: zap.NewNop(), DialOptions: etcdpick.DialOptions(),
+	})
+	must(t, err)
+	defer cli.Close()
+	mute := etcd.Leader()
+	for other := range etcd.Endpoints() {
+		if other != mute {
+			etcd.DropPeer(mute, other)
+		}
+	}
+	own := etcd.Client(t, etcd.Endpoints()[mute])
+	before, err := own.Status(t.Context(), etcd.Endpoints()[mute])
+	must(t, err)
+	testenv.Eventually(t, 30*time.Second, "the member has heard of another leader", func(ctx context.Context) error {
+		st, err := own.Status(ctx, etcd.Endpoints()[mute])
+		if err == nil && (st.Leader == 0 || st.Leader == before.Leader) {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+
+	put := func(i int) error {
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		_, err := cli.Put(clientv3.WithRequireLeader(ctx), "k", fmt.Sprint(i))
+		return err
+	}
+	failed := 0
+	for i := range requests {
+		if err := put(i); err != nil {
+			failed++
+			t.Logf("request %d: %v", i, err)
+		}
+	}
+	if failed == 0 || failed > allowed {
+		t.Errorf("%d of %d requests failed, want 1 to %d", failed, requests, allowed)
+	}
+
+	for _, l := range etcd.PeerLinks() {
+		l.Heal()
+	}
+	testenv.Eventually(t, 30*time.Second, "a hundred requests are answered and the member follows", func(ctx context.Context) error {
+		was, err := appliedBy(ctx, own, "k")
+		if err != nil {
+			return err
+		}
+		for i := range 100 {
+			if err := put(i); err != nil {
+				return err
+			}
+		}
+		now, err := appliedBy(ctx, own, "k")
+		if err == nil && now <= was {
+			err = errors.New("the member does not follow")
+		}
+		return err
+	})
+}
+
+// appliedBy is the version of a key as the client's only member answers it.
+func appliedBy(ctx context.Context, cli *clientv3.Client, key string) (int64, error) {
+	resp, err := cli.Get(clientv3.WithRequireLeader(ctx), key)
+	if err != nil || len(resp.Kvs) == 0 {
+		return 0, errors.Join(err, errors.New("no such key"))
+	}
+	return resp.Kvs[0].Version, nil
 }
