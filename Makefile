@@ -28,9 +28,9 @@ test: ## all checks and tests; installs what is missing first
 soak: tools ## the kill and fault tests, N rounds of what they repeat (N=200)
 	REDOUBT_TEST_ROUNDS=$(N) go test -count=1 -p 1 -v -timeout 0 ./internal/integration/...
 
-faults: tools ## break a cluster in every way and judge what clients saw (DURATION=30m SEED=1 ROUNDS= LAPS= SCALE= ONLY= BROKEN=all)
+faults: tools ## break a cluster in every way and judge what clients saw (DURATION=30m SEED=1 ROUNDS= LAPS= SCALE= THINK= ONLY= BROKEN=all)
 	@go run ./internal/faults $(call flag,duration,DURATION) $(call flag,seed,SEED) $(call flag,rounds,ROUNDS) $(call flag,laps,LAPS) \
-		$(call flag,scale,SCALE) $(call flag,only,ONLY) $(call flag,broken,BROKEN) $(ARGS)
+		$(call flag,scale,SCALE) $(call flag,think,THINK) $(call flag,only,ONLY) $(call flag,broken,BROKEN) $(ARGS)
 
 hostile: tools ## attack a node with what no client should send (DURATION=5m SEED=1)
 	@go run ./internal/faults/hostile $(call flag,duration,DURATION) $(call flag,seed,SEED) $(ARGS)

@@ -5,12 +5,14 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/redoubtdb/redoubt/internal/faults/workload"
 )
 
 // TestCampaign is one round: every fault once, every workload, every check. Its
 // seed is another each time; REDOUBT_FAULTS_SEED repeats one.
 func TestCampaign(t *testing.T) {
-	c := &config{seed: uint64(time.Now().UnixNano() / 1e6), rounds: 1, laps: 1, scale: 1, stdout: t.Output()}
+	c := &config{seed: uint64(time.Now().UnixNano() / 1e6), rounds: 1, laps: 1, scale: 1, think: workload.Think, stdout: t.Output()}
 	if s := os.Getenv("REDOUBT_FAULTS_SEED"); s != "" {
 		seed, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redoubtdb/redoubt/internal/broken"
 	"github.com/redoubtdb/redoubt/internal/faults/nemesis"
+	"github.com/redoubtdb/redoubt/internal/faults/workload"
 )
 
 // config is what the flags say.
@@ -22,8 +23,9 @@ type config struct {
 	seed     uint64
 	duration time.Duration // begin rounds for so long; 0: count them
 	rounds   int
-	laps     int     // times that each fault happens in a round
-	scale    float64 // stretches outages
+	laps     int           // times that each fault happens in a round
+	scale    float64       // stretches outages
+	think    time.Duration // mean pause of a client between two requests
 	only     []string
 	broken   string // a variant, "all", or "" for Redoubt as it is
 	out      string // artifacts go below it
@@ -77,6 +79,7 @@ func parse(args []string) (*config, error) {
 	fs.IntVar(&c.rounds, "rounds", 1, "number of rounds")
 	fs.IntVar(&c.laps, "laps", 1, "how often each fault happens in a round")
 	fs.Float64Var(&c.scale, "scale", 1, "stretches outages that may take long")
+	fs.DurationVar(&c.think, "think", workload.Think, "mean pause of a client between two requests: the longer, the less load")
 	fs.StringVar(&only, "only", "", "comma-separated faults, in place of all")
 	fs.StringVar(&c.broken, "broken", "", "run deliberately broken variants, which must be found out: a name or \"all\"")
 	fs.StringVar(&c.out, "out", "", "folder for what is left of a round that found something (default bin/faults)")
@@ -95,8 +98,8 @@ func (c *config) check(rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("unexpected argument %q; see -h", rest[0])
 	}
-	if c.rounds < 1 || c.laps < 1 || c.scale <= 0 || c.duration < 0 {
-		return errors.New("-rounds, -laps and -scale must be positive; see -h")
+	if c.rounds < 1 || c.laps < 1 || c.scale <= 0 || c.think <= 0 || c.duration < 0 {
+		return errors.New("-rounds, -laps, -scale and -think must be positive; see -h")
 	}
 	known := map[string]bool{}
 	for _, n := range nemesis.All() {

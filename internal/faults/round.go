@@ -104,6 +104,7 @@ func (r *round) start() error {
 		LeaseTTL: leaseTTL, HeadLimit: strconv.Itoa(headLimit), Broken: string(r.variant),
 	})
 	r.env = workload.NewEnv(r.cluster.Targets(), fmt.Sprintf("%d:", r.seed), r.seed)
+	r.env.Think = r.think
 	r.env.Trace = workload.NewTrace(trace)
 	r.loads = workload.All(r.env)
 	r.auditor, err = audit.Start(audit.Options{

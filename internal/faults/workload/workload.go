@@ -40,10 +40,13 @@ type Env struct {
 	processes int
 }
 
+// Think is Env.Think by default: with it the clients keep two cores busy.
+const Think = 10 * time.Millisecond
+
 // NewEnv is an Env whose clock starts now.
 func NewEnv(targets []Target, prefix string, seed uint64) *Env {
 	return &Env{
-		Targets: targets, Prefix: prefix, Seed: seed, Think: 10 * time.Millisecond,
+		Targets: targets, Prefix: prefix, Seed: seed, Think: Think,
 		Clock: NewClock(), Answers: &Answers{}, Violations: NewViolations(),
 	}
 }
