@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/redoubtdb/redoubt/internal/faults/workload"
 )
 
 // errFound: a round found a violation.
@@ -44,6 +46,9 @@ func (r *round) replay() string {
 	}
 	if r.scale != 1 {
 		s += fmt.Sprintf(" SCALE=%g", r.scale)
+	}
+	if r.think != workload.Think {
+		s += fmt.Sprintf(" THINK=%v", r.think)
 	}
 	if r.variant != "" {
 		s += fmt.Sprintf(" BROKEN=%s", r.variant)

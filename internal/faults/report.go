@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,6 +63,7 @@ func (t *totals) report() string {
 	b.WriteString(".\n\n")
 	t.faultTable(&b)
 	t.failoverTable(&b)
+	t.handoverTable(&b)
 	return b.String()
 }
 
@@ -76,17 +78,73 @@ func (s spread) String() string {
 	return ms(s[len(s)/2]) + " | " + ms(s[len(s)-1])
 }
 
-// faultTable has one row a kind of fault.
+func (s spread) longest() string {
+	if len(s) == 0 {
+		return "-"
+	}
+	return ms(slices.Max(s))
+}
+
+// tally is what several faults did to the clients.
+type tally struct {
+	outages spread
+	unknown int // commands that were left without an answer
+}
+
+func (t *tally) add(f fault) {
+	t.outages = append(t.outages, f.Outage)
+	t.unknown += f.Unknown
+}
+
+// tallies groups faults.
+type tallies map[string]*tally
+
+func (t tallies) add(group string, f fault) {
+	if t[group] == nil {
+		t[group] = &tally{}
+	}
+	t[group].add(f)
+}
+
+// of is the group's, empty when it has no fault.
+func (t tallies) of(group string) *tally {
+	if g := t[group]; g != nil {
+		return g
+	}
+	return &tally{}
+}
+
+// faultTable has one row a kind of fault: when nothing else went wrong, and when
+// another fault lasted at the same time.
 func (t *totals) faultTable(b *strings.Builder) {
-	outages := map[string]spread{}
-	unknown := map[string]int{}
+	all, alone, together := tallies{}, tallies{}, tallies{}
 	t.each(func(f fault) {
-		outages[f.Name] = append(outages[f.Name], f.Outage)
-		unknown[f.Name] += f.Unknown
+		all.add(f.Name, f)
+		if f.With == "" {
+			alone.add(f.Name, f)
+		} else {
+			together.add(f.Name, f)
+		}
 	})
-	b.WriteString("| fault | times | median without a write | longest | commands without an answer |\n|---|---|---|---|---|\n")
-	for _, name := range slices.Sorted(maps.Keys(outages)) {
-		fmt.Fprintf(b, "| %s | %d | %v | %d |\n", name, len(outages[name]), outages[name], unknown[name])
+	b.WriteString("| fault | times | alone | without a write, alone: median | longest | commands without an answer | with another fault: longest | commands without an answer |\n|---|---|---|---|---|---|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		a, w := alone.of(name), together.of(name)
+		fmt.Fprintf(b, "| %s | %d | %d | %v | %d | %s | %d |\n", name, len(all[name].outages), len(a.outages), a.outages, a.unknown, w.outages.longest(), w.unknown)
+	}
+}
+
+// handoverTable tells apart what hand-overs met with.
+func (t *totals) handoverTable(b *strings.Builder) {
+	with := tallies{}
+	t.each(func(f fault) {
+		if f.Name == "hand-overs" {
+			with.add(f.With, f)
+		}
+	})
+	b.WriteString("\n| planned hand-overs, and at the same time | times | median without a write | longest | commands without an answer |\n|---|---|---|---|---|\n")
+	for _, other := range slices.Sorted(maps.Keys(with)) {
+		w := with[other]
+		fmt.Fprintf(b, "| %s | %d | %v | %d |\n", cmp.Or(other, "nothing"), len(w.outages), w.outages, w.unknown)
 	}
 }
 
