@@ -85,7 +85,8 @@
 // Requests to etcd are repeated, with backoff and jitter, until they succeed,
 // fail for good (permission, malformed request) or the caller's context ends.
 // Each one asks for a member that knows of a leader: one that is cut from the others
-// refuses it at once, and the next attempt goes to another member.
+// refuses it at once, and the next attempt goes to another member. A client made with
+// internal/etcdpick's options asks one that does not answer only now and then.
 // A *clientv3.Client made by v3client, inside an embedded etcd's process, works
 // as one over the network does.
 package etcdfence
