@@ -231,6 +231,15 @@ func (s *Shard) learn(seq uint64, valueBytes int) {
 	s.mu.Unlock()
 }
 
+// learnHead remembers the sizes of a head, unless as much is known already.
+func (s *Shard) learnHead(head headIndex) {
+	s.mu.Lock()
+	if head.next() > s.sizes.next() {
+		s.sizes = head
+	}
+	s.mu.Unlock()
+}
+
 func (s *Shard) learnSealed(seq uint64) {
 	s.mu.Lock()
 	s.sizes.dropThrough(seq)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"testing"
 
 	"github.com/redoubtdb/redoubt/wal"
@@ -120,4 +121,35 @@ func TestHeadBytes(t *testing.T) {
 	check()
 	e.append(term, "after")
 	check()
+}
+
+// A node that was the leader knows the sizes of what it appended itself: a campaign
+// soon after its term reads the ballot and nothing of the head.
+func TestCampaignAfterOwnTermDoesNotMeasureTheHead(t *testing.T) {
+	e := newEnv(t)
+	var reads atomic.Int32
+	e.opts.Metrics = observer{request: func(op string, err error) {
+		if op == "read" && err == nil {
+			reads.Add(1)
+		}
+	}}
+	s := e.init(Sealed{})
+	term := e.campaign(s, "a", wal.Position{})
+	first := e.append(term, "one", "two", "three")
+	e.append(term, "four", "five")
+	e.trim(term, first)
+	e.ok(term.Resign(e.ctx()))
+
+	reads.Store(0)
+	again := e.campaign(s, "a", term.Tail())
+	if n := reads.Load(); n > 1 {
+		t.Errorf("the campaign read %d times", n)
+	}
+	if got, want := again.HeadBytes(), e.storedBytes(s); got != want {
+		t.Errorf("the head has %d bytes, the term counts %d", want, got)
+	}
+	e.append(again, "six")
+	if got, want := again.HeadBytes(), e.storedBytes(s); got != want {
+		t.Errorf("after an append the head has %d bytes, the term counts %d", want, got)
+	}
 }

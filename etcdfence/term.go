@@ -144,6 +144,7 @@ func (t *Term) Resign(ctx context.Context) error {
 	t.lose(ErrResigned)
 	t.close()
 	t.wg.Wait()
+	t.leaveSizes()
 	return t.endLease(ctx)
 }
 
@@ -258,6 +259,15 @@ func (t *Term) saw(rev int64) {
 	t.mu.Lock()
 	t.seenRev = max(t.seenRev, rev)
 	t.mu.Unlock()
+}
+
+// leaveSizes leaves to the shard what the term knows of the head, which nobody has
+// told Follow: a campaign that soon follows need not measure it.
+func (t *Term) leaveSizes() {
+	t.mu.Lock()
+	head := t.head.cut(t.head.first, t.head.next()-1)
+	t.mu.Unlock()
+	t.s.learnHead(head)
 }
 
 // observeHead tells the observer; without the lock held.
