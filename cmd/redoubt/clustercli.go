@@ -27,6 +27,7 @@ func clusterResources() *resourceCLI[spec.Cluster, spec.Cluster] {
 		},
 		blank: spec.NewCluster,
 		flags: clusterFlags,
+		zero:  map[string]string{"port": "any that the hosts have free", "snapshot_retention_limit": "no scheduled snapshots"},
 		createFlags: func(f *pflag.FlagSet) {
 			f.Int("num-shards", 1, "shards; 1 until there is cluster mode")
 			f.Int("port", 0, "port that nodes serve on; 0: any that the hosts have free")

@@ -30,7 +30,9 @@ type resourceCLI[In, Out any] struct {
 	example string // of create's flags
 	change  string // of update's flags
 	// slow: the control plane goes on working after it has answered.
-	slow  bool
+	slow bool
+	// zero tells people what 0 means, by field.
+	zero  map[string]string
 	heads []string
 	row   func(*wire.Resource[Out]) []string
 	show  func(io.Writer, *wire.Resource[Out]) error
@@ -253,9 +255,14 @@ func (r *resourceCLI[In, Out]) print(w io.Writer, found *wire.Resource[Out]) err
 	}
 	rows := [][2]string{{"name", fmt.Sprint(spec["name"])}}
 	for _, name := range sortedKeys(spec) {
-		if name != "name" {
-			rows = append(rows, [2]string{strings.ReplaceAll(name, "_", " "), plainValue(spec[name])})
+		if name == "name" {
+			continue
 		}
+		value := plainValue(spec[name])
+		if said := r.zero[name]; said != "" && value == "0" {
+			value = said
+		}
+		rows = append(rows, [2]string{strings.ReplaceAll(name, "_", " "), value})
 	}
 	rows = append(rows, [2]string{"version", strconv.FormatInt(found.Version, 10)},
 		[2]string{"created", stamp(found.Created)}, [2]string{"changed", stamp(found.Updated)})
