@@ -85,6 +85,6 @@ func (p *picker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 	sent := p.b.now()
 	at := p.b.members.choose(p.addrs, int(p.b.next.Add(1)%uint32(len(p.addrs))), sent)
 	return balancer.PickResult{SubConn: p.conns[at], Done: func(d balancer.DoneInfo) {
-		p.b.members.answered(p.addrs[at], sent, p.b.now(), d.Err)
+		p.b.members.answered(p.addrs[at], sent, p.b.now(), d.BytesReceived, d.Err)
 	}}, nil
 }

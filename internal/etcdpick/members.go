@@ -51,14 +51,16 @@ func (m *members) choose(addrs []string, first int, now time.Time) int {
 	return first % len(addrs)
 }
 
-// answered takes note of how a request to addr ended that was sent at sent.
-func (m *members) answered(addr string, sent, now time.Time, err error) {
+// answered takes note of how a request to addr ended that was sent at sent; heard: it
+// had an answer, or the beginning of one.
+func (m *members) answered(addr string, sent, now time.Time, heard bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.state[addr]
-	switch judge(err, now.Sub(sent)) {
+	switch judge(err, heard, now.Sub(sent)) {
 	case well:
-		if s != nil {
+		// A watch that has gone on since before the member was left out says nothing.
+		if s != nil && !sent.Before(s.until.Add(-s.pause)) {
 			s.pause = 0
 		}
 	case unwell:
@@ -85,17 +87,20 @@ const (
 )
 
 // judge says what it means for a member that a request ended with err after it had
-// waited for so long.
-func judge(err error, waited time.Duration) verdict {
+// waited for so long, having heard of the member or not.
+func judge(err error, heard bool, waited time.Duration) verdict {
 	switch status.Code(err) {
 	case codes.DeadlineExceeded:
-		if waited >= patience {
+		if waited >= patience && !heard { // what was heard is a stream whose time is over
 			return unwell
 		}
 		return nothing
 	case codes.Unavailable: // its connection broke, it knows of no leader, or waited for the quorum in vain
 		return unwell
-	case codes.Canceled: // by who asked
+	case codes.Canceled: // by who asked, as at the end of each stream
+		if heard {
+			return well
+		}
 		return nothing
 	}
 	return well // whatever it said, it said something

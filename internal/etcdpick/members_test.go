@@ -13,20 +13,23 @@ import (
 func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		err    error
+		heard  bool
 		waited time.Duration
 		want   verdict
 	}{
-		{nil, 0, well},
-		{status.Error(codes.FailedPrecondition, "etcdserver: duplicate key"), time.Second, well},
-		{status.Error(codes.ResourceExhausted, "etcdserver: no space"), time.Second, well},
-		{status.Error(codes.DeadlineExceeded, ""), 500 * time.Millisecond, unwell},
-		{status.Error(codes.DeadlineExceeded, ""), 20 * time.Millisecond, nothing},
-		{status.Error(codes.Canceled, ""), time.Minute, nothing},
-		{status.Error(codes.Unavailable, "etcdserver: no leader"), 0, unwell},
-		{errors.New("not of gRPC"), 0, well},
+		{nil, true, 0, well},
+		{status.Error(codes.FailedPrecondition, "etcdserver: duplicate key"), true, time.Second, well},
+		{status.Error(codes.ResourceExhausted, "etcdserver: no space"), true, time.Second, well},
+		{status.Error(codes.DeadlineExceeded, ""), false, 500 * time.Millisecond, unwell},
+		{status.Error(codes.DeadlineExceeded, ""), false, 20 * time.Millisecond, nothing},
+		{status.Error(codes.DeadlineExceeded, ""), true, 500 * time.Millisecond, nothing},
+		{status.Error(codes.Canceled, ""), false, time.Minute, nothing},
+		{status.Error(codes.Canceled, ""), true, time.Minute, well},
+		{status.Error(codes.Unavailable, "etcdserver: no leader"), true, 0, unwell},
+		{errors.New("not of gRPC"), false, 0, well},
 	} {
-		if got := judge(c.err, c.waited); got != c.want {
-			t.Errorf("%v after %v: %v, want %v", c.err, c.waited, got, c.want)
+		if got := judge(c.err, c.heard, c.waited); got != c.want {
+			t.Errorf("%v after %v, heard %v: %v, want %v", c.err, c.waited, c.heard, got, c.want)
 		}
 	}
 }
@@ -52,7 +55,7 @@ func (s *script) send(first int, want string) (end func(waited time.Duration, er
 	}
 	return func(waited time.Duration, err error) {
 		s.now = sent.Add(max(waited, s.now.Sub(sent)))
-		s.m.answered(got, sent, s.now, err)
+		s.m.answered(got, sent, s.now, err == nil, err)
 	}
 }
 
@@ -98,6 +101,14 @@ func TestChoice(t *testing.T) {
 		s.send(1, "c")(0, nil)
 		s.pass(firstPause)
 		s.send(1, "b")(0, nil)
+	})
+	t.Run("what was sent before it was left out does not bring it back", func(t *testing.T) {
+		s := newScript(t)
+		watch := s.send(1, "b")
+		s.pass(time.Second)
+		s.send(1, "b")(long, timeout)
+		watch(0, nil)
+		s.send(1, "c")(0, nil)
 	})
 	t.Run("the pause is bounded", func(t *testing.T) {
 		s := newScript(t)
