@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/redoubtdb/redoubt/internal/testenv"
 )
@@ -39,11 +42,18 @@ func startRedoubt(tb testenv.TB) server {
 		},
 	})
 	addr := "127.0.0.1:" + strconv.Itoa(port)
-	testenv.Eventually(tb, startTimeout, "redoubt answers", func(ctx context.Context) error {
+	db := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true})
+	defer db.Close()
+	testenv.Eventually(tb, startTimeout, "redoubt is the primary", func(ctx context.Context) error {
 		if !p.Running() {
 			tb.Fatalf("redoubt ended:\n%s", p.Log())
 		}
-		return testenv.PingRedis(ctx, addr)
+		// It answers PING before, too.
+		role, err := db.Do(ctx, "ROLE").Slice()
+		if err == nil && (len(role) == 0 || role[0] != "master") {
+			err = fmt.Errorf("its role is %v", role)
+		}
+		return err
 	})
 	return server{addr, p}
 }
