@@ -148,4 +148,5 @@ func TestTerraformRunsClusters(t *testing.T) {
 	if out := testenv.AWS(t, h.s3.S3Access, "s3", "ls", status.URIs[0]); !strings.Contains(out, path.Base(status.URIs[0])) {
 		t.Errorf("%s is not in S3:\n%s", status.URIs[0], out)
 	}
+	t.Run("every resource and data source", func(t *testing.T) { runsEveryResource(t, tf) })
 }
