@@ -291,55 +291,6 @@ func (l *life) changesUsers() {
 	l.everywhere("a user who is in the ACL again", "app", otherPassword, gets)
 }
 
-// upgrades: replicas get the new engine first, and the primary hands over to one of
-// them before it gets it itself.
-func (l *life) upgrades() {
-	t := l.t
-	runs := func(version string) func(context.Context, *redis.Client) error {
-		return func(ctx context.Context, db *redis.Client) error {
-			info, err := db.Info(ctx, "server").Result()
-			if err == nil && !strings.Contains(info, "redoubt_version:"+version+"\r\n") {
-				err = fmt.Errorf("not %s:\n%s", version, info)
-			}
-			return err
-		}
-	}
-	l.everywhere("the old engine", "writer", writerPassword, runs(oldEngine))
-	before := l.status()
-	first := before.ClusterEndpoint
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	var ledNew bool // a node with the new engine led while the first primary had the old one
-	wg.Go(func() {
-		for ctx.Err() == nil {
-			var s spec.ClusterStatus
-			if r, err := l.tf.api.Clusters.Get(ctx, "main"); err == nil && json.Unmarshal(r.Status, &s) == nil {
-				was := false
-				for _, n := range nodesOf(s) {
-					was = was || n.Endpoint == first && n.Engine == oldEngine
-				}
-				for _, n := range nodesOf(s) {
-					ledNew = ledNew || was && n.Endpoint == s.ClusterEndpoint && n.Engine == newEngine
-				}
-			}
-			select {
-			case <-time.After(10 * time.Millisecond): // the pace of who looks on
-			case <-ctx.Done():
-			}
-		}
-	})
-	l.apply(func(s *lifeSpec) { s.Engine = newEngine })
-	cancel()
-	wg.Wait()
-	if !ledNew {
-		t.Error("the primary got the new engine before it had handed over to a node that has it")
-	}
-	l.everywhere("the new engine", "writer", writerPassword, runs(newEngine))
-	if s := l.status(); s.EnginePatchVersion != newEngine || len(nodesOf(s)) != len(nodesOf(before)) {
-		t.Errorf("after the upgrade: %+v", s)
-	}
-}
-
 // losesAHost: the primary's host dies with all that runs on it. The node is replaced in
 // the zone that is left, and nobody has to apply anything.
 func (l *life) losesAHost() {
