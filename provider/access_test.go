@@ -70,6 +70,8 @@ func TestUsersAndACLs(t *testing.T) {
 				value("data.redoubt_user.app", "access_string", knownvalue.StringExact("on ~app:* +@read")),
 				statecheck.ExpectKnownValue("data.redoubt_user.app", mode.AtMapKey("type"), knownvalue.StringExact("password")),
 				value("data.redoubt_acl.main", "user_names", knownvalue.SetSizeExact(2)),
+				value("data.redoubt_acl.main", "status", knownvalue.StringExact("active")),
+				value("data.redoubt_user.app", "status", knownvalue.StringExact("active")),
 			},
 		},
 		// A user leaves his ACL and goes, in one apply.

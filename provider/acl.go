@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -19,9 +18,8 @@ type aclResource struct{ connection }
 
 type aclModel struct {
 	names
-	UserNames            types.Set    `tfsdk:"user_names"`
-	MinimumEngineVersion types.String `tfsdk:"minimum_engine_version"`
-	Tags                 types.Map    `tfsdk:"tags"`
+	UserNames types.Set `tfsdk:"user_names"`
+	Tags      types.Map `tfsdk:"tags"`
 }
 
 // Metadata implements resource.Resource.
@@ -34,15 +32,12 @@ func (r *aclResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 	attributes := nameAttributes("ACL")
 	attributes["user_names"] = schema.SetAttribute{Optional: true, ElementType: types.StringType,
 		MarkdownDescription: "Users that it has. Without the user `default`, nobody gets in without logging in."}
-	attributes["minimum_engine_version"] = schema.StringAttribute{Computed: true, MarkdownDescription: minimumText}
 	attributes["tags"] = schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Tags."}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "An ACL: the users who may log in to the clusters that name it. A change reaches every node of them within a second.",
 		Attributes:          attributes,
 	}
 }
-
-const minimumText = "The oldest engine that knows all of it."
 
 func (m *aclModel) spec() (spec.ACL, spec.Problems, attributes) {
 	r := newReader()
@@ -60,18 +55,6 @@ func (m *aclModel) fill(ctx context.Context, r *wire.Resource[spec.ACL], diags *
 	m.names.fill(r.Spec.Name)
 	m.UserNames = setValue(ctx, r.Spec.UserNames, m.UserNames, diags)
 	m.Tags = tagsValue(ctx, r.Spec.Tags, m.Tags, diags)
-	m.MinimumEngineVersion = minimumEngine(r.Status)
-}
-
-// minimumEngine is what a status says of the oldest engine, null when it does not.
-func minimumEngine(status json.RawMessage) types.String {
-	var s struct {
-		MinimumEngineVersion string `json:"minimum_engine_version"`
-	}
-	if json.Unmarshal(status, &s) != nil {
-		return types.StringNull()
-	}
-	return textOrNull(s.MinimumEngineVersion)
 }
 
 func (r *aclResource) remote() *remote[spec.ACL, spec.ACL] {
@@ -157,12 +140,10 @@ func (r *aclResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	}
 	base, _, _ := state.spec()
 	mine, _, at := plan.spec()
-	now, err := r.remote().change(ctx, base.Name, base, mine)
-	if err != nil {
+	if _, err := r.remote().change(ctx, base.Name, base, mine); err != nil {
 		at.errored(&resp.Diagnostics, "ACL "+base.Name+" was not changed", err)
 		return
 	}
-	plan.MinimumEngineVersion = known(plan.MinimumEngineVersion, minimumEngine(now.Status))
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 

@@ -57,6 +57,7 @@ func (d *clusterData) Schema(ctx context.Context, _ datasource.SchemaRequest, re
 // Schema implements datasource.DataSource.
 func (d *userData) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = looking(ctx, &userResource{}, "A user that exists.", "user_name")
+	resp.Schema.Attributes["status"] = accessStatus
 	resp.Schema.Attributes["authentication_mode"] = schema.ListNestedAttribute{Computed: true, MarkdownDescription: "How he logs in: a list of one.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"type":           schema.StringAttribute{Computed: true, MarkdownDescription: "`password` or `no-password-required`."},
@@ -67,11 +68,13 @@ func (d *userData) Schema(ctx context.Context, _ datasource.SchemaRequest, resp 
 // Schema implements datasource.DataSource.
 func (d *aclData) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = looking(ctx, &aclResource{}, "An ACL that exists.", "name", "name_prefix")
+	resp.Schema.Attributes["status"] = accessStatus
 }
 
 // Schema implements datasource.DataSource.
 func (d *groupData) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = looking(ctx, &groupResource{}, "A parameter group that exists.", "name", "name_prefix")
+	resp.Schema.Attributes["status"] = accessStatus
 	resp.Schema.Attributes["parameter"] = schema.SetNestedAttribute{Computed: true, MarkdownDescription: "The settings that it has.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"name":  schema.StringAttribute{Computed: true, MarkdownDescription: "Name, as in redis.conf."},
@@ -83,6 +86,10 @@ func (d *groupData) Schema(ctx context.Context, _ datasource.SchemaRequest, resp
 func (d *snapshotData) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = looking(ctx, &snapshotResource{}, "A snapshot that exists, also one that was made by schedule.", "name", "name_prefix")
 }
+
+// accessStatus is of what takes effect without an operation that could be waited for.
+var accessStatus = schema.StringAttribute{Computed: true,
+	MarkdownDescription: "`modifying` until its last change was written for the nodes of all clusters that have it, which take it within a second; else `active`."}
 
 // looking is the schema of a data source that is looked up by one of a resource's
 // attributes and has all others but some.
@@ -129,23 +136,23 @@ func computed(from resourceschema.Attribute) schema.Attribute {
 // Models of the data sources whose resource has more.
 type (
 	userDataModel struct {
-		ID                   types.String `tfsdk:"id"`
-		UserName             types.String `tfsdk:"user_name"`
-		AccessString         types.String `tfsdk:"access_string"`
-		AuthenticationMode   types.List   `tfsdk:"authentication_mode"`
-		MinimumEngineVersion types.String `tfsdk:"minimum_engine_version"`
-		Tags                 types.Map    `tfsdk:"tags"`
+		ID                 types.String `tfsdk:"id"`
+		UserName           types.String `tfsdk:"user_name"`
+		AccessString       types.String `tfsdk:"access_string"`
+		AuthenticationMode types.List   `tfsdk:"authentication_mode"`
+		Status             types.String `tfsdk:"status"`
+		Tags               types.Map    `tfsdk:"tags"`
 	}
 	modeFacts struct {
 		Type          types.String `tfsdk:"type"`
 		PasswordCount types.Int64  `tfsdk:"password_count"`
 	}
 	aclDataModel struct {
-		ID                   types.String `tfsdk:"id"`
-		Name                 types.String `tfsdk:"name"`
-		UserNames            types.Set    `tfsdk:"user_names"`
-		MinimumEngineVersion types.String `tfsdk:"minimum_engine_version"`
-		Tags                 types.Map    `tfsdk:"tags"`
+		ID        types.String `tfsdk:"id"`
+		Name      types.String `tfsdk:"name"`
+		UserNames types.Set    `tfsdk:"user_names"`
+		Status    types.String `tfsdk:"status"`
+		Tags      types.Map    `tfsdk:"tags"`
 	}
 	groupDataModel struct {
 		ID          types.String `tfsdk:"id"`
@@ -153,6 +160,7 @@ type (
 		Description types.String `tfsdk:"description"`
 		Family      types.String `tfsdk:"family"`
 		Parameter   types.Set    `tfsdk:"parameter"`
+		Status      types.String `tfsdk:"status"`
 		Tags        types.Map    `tfsdk:"tags"`
 	}
 	snapshotDataModel struct {

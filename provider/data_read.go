@@ -2,8 +2,10 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
@@ -36,7 +38,7 @@ func (d *userData) Read(ctx context.Context, req datasource.ReadRequest, resp *d
 	u := &now.Spec
 	m.ID, m.AccessString = types.StringValue(u.Name), types.StringValue(u.AccessString)
 	m.AuthenticationMode = listOf(ctx, modeFactsObject, []modeFacts{{types.StringValue(u.Authentication), types.Int64Value(int64(u.PasswordCount))}}, &resp.Diagnostics)
-	m.MinimumEngineVersion = minimumEngine(now.Status)
+	m.Status = phaseOf(now.Status, &resp.Diagnostics)
 	m.Tags = tagsValue(ctx, u.Tags, m.Tags, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
@@ -54,7 +56,7 @@ func (d *aclData) Read(ctx context.Context, req datasource.ReadRequest, resp *da
 	}
 	m.ID = m.Name
 	m.UserNames = setValue(ctx, now.Spec.UserNames, m.UserNames, &resp.Diagnostics)
-	m.MinimumEngineVersion = minimumEngine(now.Status)
+	m.Status = phaseOf(now.Status, &resp.Diagnostics)
 	m.Tags = tagsValue(ctx, now.Spec.Tags, m.Tags, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
@@ -73,6 +75,7 @@ func (d *groupData) Read(ctx context.Context, req datasource.ReadRequest, resp *
 	g := &now.Spec
 	m.ID, m.Description, m.Family = m.Name, types.StringValue(g.Description), types.StringValue(g.Family)
 	m.Parameter = parametersValue(ctx, g.Parameters, &resp.Diagnostics)
+	m.Status = phaseOf(now.Status, &resp.Diagnostics)
 	m.Tags = tagsValue(ctx, g.Tags, m.Tags, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
@@ -91,4 +94,17 @@ func (d *snapshotData) Read(ctx context.Context, req datasource.ReadRequest, res
 	m.ID = m.Name
 	m.fill(ctx, now, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+// phaseOf is what a status says in a word; null when there is none.
+func phaseOf(status json.RawMessage, diags *diag.Diagnostics) types.String {
+	var s struct {
+		Status string `json:"status"`
+	}
+	if len(status) > 0 {
+		if err := json.Unmarshal(status, &s); err != nil {
+			diags.AddError("The status cannot be read", sentence(err.Error()))
+		}
+	}
+	return textOrNull(s.Status)
 }

@@ -23,12 +23,11 @@ import (
 type userResource struct{ connection }
 
 type userModel struct {
-	ID                   types.String `tfsdk:"id"`
-	UserName             types.String `tfsdk:"user_name"`
-	AccessString         types.String `tfsdk:"access_string"`
-	AuthenticationMode   types.List   `tfsdk:"authentication_mode"`
-	MinimumEngineVersion types.String `tfsdk:"minimum_engine_version"`
-	Tags                 types.Map    `tfsdk:"tags"`
+	ID                 types.String `tfsdk:"id"`
+	UserName           types.String `tfsdk:"user_name"`
+	AccessString       types.String `tfsdk:"access_string"`
+	AuthenticationMode types.List   `tfsdk:"authentication_mode"`
+	Tags               types.Map    `tfsdk:"tags"`
 }
 
 // modeModel is the one block authentication_mode.
@@ -62,8 +61,7 @@ func (r *userResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				MarkdownDescription: "Name of the user: at most 40 lowercase letters, digits and hyphens, the first a letter. Cannot be changed in place."},
 			"access_string": schema.StringAttribute{Required: true,
 				MarkdownDescription: "What he may do, by Redis's ACL rules without passwords, such as `on ~app:* +@read`."},
-			"minimum_engine_version": schema.StringAttribute{Computed: true, MarkdownDescription: minimumText},
-			"tags":                   schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Tags."},
+			"tags": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Tags."},
 		},
 		Blocks: map[string]schema.Block{"authentication_mode": schema.ListNestedBlock{
 			MarkdownDescription: "How he logs in.",
@@ -147,7 +145,6 @@ func (m *userModel) fill(ctx context.Context, r *wire.Resource[wire.User], diags
 	m.ID, m.UserName = types.StringValue(r.Spec.Name), types.StringValue(r.Spec.Name)
 	m.AccessString = types.StringValue(r.Spec.AccessString)
 	m.Tags = tagsValue(ctx, r.Spec.Tags, m.Tags, diags)
-	m.MinimumEngineVersion = minimumEngine(r.Status)
 	m.setMode(ctx, mode, diags)
 }
 

@@ -55,9 +55,6 @@ func (r *userResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		plan.setMode(ctx, mode, &resp.Diagnostics)
 	}
 	plan.ID = plan.UserName
-	if exists && plan.AccessString.Equal(state.AccessString) {
-		plan.MinimumEngineVersion = state.MinimumEngineVersion
-	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 
@@ -154,7 +151,6 @@ func (r *userResource) Update(ctx context.Context, req resource.UpdateRequest, r
 		userAttributes.errored(&resp.Diagnostics, "User "+base.Name+" was not changed", err)
 		return
 	}
-	plan.MinimumEngineVersion = known(plan.MinimumEngineVersion, minimumEngine(now.Status))
 	mode := plan.mode(ctx, &resp.Diagnostics)
 	mode.PasswordCount = known(mode.PasswordCount, types.Int64Value(int64(now.Spec.PasswordCount)))
 	plan.setMode(ctx, mode, &resp.Diagnostics)

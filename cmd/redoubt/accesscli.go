@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -38,15 +39,38 @@ not logged in, where the ACL is open-access.
 			f.StringToString("tags", nil, "key=value, for people and programs")
 		},
 		also:    readPasswords,
+		facts:   factsOfUse,
 		example: `--access-string 'on ~app:* +@read' --password-file ./password`,
 		change:  `--access-string 'on ~app:* +@all'`,
-		heads:   []string{"NAME", "ACCESS STRING", "AUTHENTICATION", "PASSWORDS", "VERSION"},
+		heads:   []string{"NAME", "ACCESS STRING", "AUTHENTICATION", "PASSWORDS", "VERSION", "STATUS"},
 		row: func(r *wire.Resource[wire.User]) []string {
-			return []string{r.Spec.Name, r.Spec.AccessString, r.Spec.Authentication, strconv.Itoa(r.Spec.PasswordCount), strconv.FormatInt(r.Version, 10)}
+			return []string{r.Spec.Name, r.Spec.AccessString, r.Spec.Authentication, strconv.Itoa(r.Spec.PasswordCount), strconv.FormatInt(r.Version, 10), phaseOf(r.Status)}
 		},
 	}
 	cmd.AddCommand(r.commands()...)
 	return cmd
+}
+
+// inUse is the status of what other resources name.
+type inUse struct {
+	Status   spec.Phase `json:"status"`
+	Clusters []string   `json:"clusters"`
+	ACLNames []string   `json:"acl_names"`
+}
+
+func readUse(status json.RawMessage) (s inUse) {
+	_ = json.Unmarshal(status, &s) // what a newer control plane says otherwise is left out
+	return s
+}
+
+func phaseOf(status json.RawMessage) string { return string(readUse(status).Status) }
+
+// factsOfUse are what has become of a resource, and what has it.
+func factsOfUse(status json.RawMessage) [][2]string {
+	s := readUse(status)
+	return [][2]string{
+		{"status", string(s.Status)}, {"in acls", strings.Join(s.ACLNames, ", ")}, {"of clusters", strings.Join(s.Clusters, ", ")},
+	}
 }
 
 // notFields says that flags are not fields.
@@ -98,10 +122,11 @@ there always: it lets everybody do everything without a password.
 			f.StringSlice("user-names", nil, "its users, all of them")
 			f.StringToString("tags", nil, "key=value, for people and programs")
 		},
+		facts:   factsOfUse,
 		example: "--user-names alice,bob", change: "--user-names alice,bob,carol",
-		heads: []string{"NAME", "USERS", "VERSION"},
+		heads: []string{"NAME", "USERS", "VERSION", "STATUS"},
 		row: func(r *wire.Resource[spec.ACL]) []string {
-			return []string{r.Spec.Name, strings.Join(r.Spec.UserNames, ", "), strconv.FormatInt(r.Version, 10)}
+			return []string{r.Spec.Name, strings.Join(r.Spec.UserNames, ", "), strconv.FormatInt(r.Version, 10), phaseOf(r.Status)}
 		},
 	}
 	cmd.AddCommand(r.commands()...)
@@ -130,14 +155,15 @@ any number of clusters. "default" is there always, and empty.
 			f.StringToString("tags", nil, "key=value, for people and programs")
 		},
 		also:    resetParameters,
+		facts:   factsOfUse,
 		example: "--parameters maxclients=5000,timeout=300", change: "--parameters timeout=0 --reset maxclients",
-		heads: []string{"NAME", "PARAMETERS", "VERSION"},
+		heads: []string{"NAME", "PARAMETERS", "VERSION", "STATUS"},
 		row: func(r *wire.Resource[spec.ParameterGroup]) []string {
 			var all []string
 			for _, name := range sortedParameters(r.Spec.Parameters) {
 				all = append(all, name+"="+r.Spec.Parameters[name])
 			}
-			return []string{r.Spec.Name, strings.Join(all, ", "), strconv.FormatInt(r.Version, 10)}
+			return []string{r.Spec.Name, strings.Join(all, ", "), strconv.FormatInt(r.Version, 10), phaseOf(r.Status)}
 		},
 	}
 	cmd.AddCommand(r.commands()...)

@@ -123,8 +123,11 @@ func controlsAccess(t *testing.T) {
 	if _, stderr, code := cli(t, "user", "delete", "alice"); code != exitFailed || !strings.Contains(stderr, "in use by acls/app") {
 		t.Errorf("a user in use: %d %s", code, stderr)
 	}
-	if out := mustCLI(t, "acl", "ls"); !strings.Contains(out, "open-access  default") {
+	if out := mustCLI(t, "acl", "ls"); !strings.Contains(out, "open-access  default") || strings.Count(out, "active") != 2 {
 		t.Errorf("ACLs:\n%s", out)
+	}
+	if out := mustCLI(t, "user", "show", "alice"); !strings.Contains(out, "status          active\nin acls         app\n") {
+		t.Errorf("a user who is in an ACL:\n%s", out)
 	}
 	mustCLI(t, "parameter-group", "create", "mine", "--parameters", "maxclients=50,timeout=10")
 	mustCLI(t, "parameter-group", "update", "mine", "--parameters", "timeout=20", "--reset", "maxclients")

@@ -35,6 +35,7 @@ type resourceCLI[In, Out any] struct {
 	zero  map[string]string
 	heads []string
 	row   func(*wire.Resource[Out]) []string
+	facts func(status json.RawMessage) [][2]string // shown with the spec; nil: none
 	show  func(io.Writer, *wire.Resource[Out]) error
 }
 
@@ -263,6 +264,9 @@ func (r *resourceCLI[In, Out]) print(w io.Writer, found *wire.Resource[Out]) err
 			value = said
 		}
 		rows = append(rows, [2]string{strings.ReplaceAll(name, "_", " "), value})
+	}
+	if r.facts != nil {
+		rows = append(rows, r.facts(found.Status)...)
 	}
 	rows = append(rows, [2]string{"version", strconv.FormatInt(found.Version, 10)},
 		[2]string{"created", stamp(found.Created)}, [2]string{"changed", stamp(found.Updated)})

@@ -72,6 +72,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 func TestOpenAPIFields(t *testing.T) {
 	d, text := readDocument(t)
 	types := map[string]reflect.Type{
+		"UserStatus": reflect.TypeFor[spec.UserStatus](), "SetStatus": reflect.TypeFor[spec.SetStatus](),
 		"Health": api.Health, "Page": reflect.TypeFor[wire.List[string]](), "Resource": reflect.TypeFor[wire.Resource[string]](),
 		"Deletion": reflect.TypeFor[wire.Deletion](), "Cluster": reflect.TypeFor[spec.Cluster](), "User": reflect.TypeFor[wire.User](),
 		"UserInput": reflect.TypeFor[wire.UserInput](), "ACL": reflect.TypeFor[spec.ACL](), "ParameterGroup": reflect.TypeFor[spec.ParameterGroup](),

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
@@ -23,6 +26,9 @@ type endpoint[S, In, Out any] struct {
 	// build makes what is stored; was is nil when it is new.
 	build func(r *request, was *S, in *In) (S, error)
 	show  func(*S) Out
+	// status answers with what the status of each is, as all of them are now; nil: what
+	// is stored is.
+	status func(context.Context) (func(*wire.Resource[S]) any, error)
 }
 
 // plain is an endpoint of a kind that is asked for, stored and shown alike.
@@ -60,6 +66,23 @@ func (e *endpoint[S, In, Out]) answer(status int, r *wire.Resource[S]) reply {
 	return reply{status: status, body: e.view(r), version: r.Version}
 }
 
+// fill sets the statuses of what was read.
+func (e *endpoint[S, In, Out]) fill(ctx context.Context, all []wire.Resource[S]) error {
+	if e.status == nil {
+		return nil
+	}
+	of, err := e.status(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if all[i].Status, err = json.Marshal(of(&all[i])); err != nil {
+			return fmt.Errorf("status of %s: %w", e.kind, err)
+		}
+	}
+	return nil
+}
+
 func (e *endpoint[S, In, Out]) list(r *request) (reply, error) {
 	after, limit, err := r.page()
 	if err != nil {
@@ -67,6 +90,9 @@ func (e *endpoint[S, In, Out]) list(r *request) (reply, error) {
 	}
 	found, more, err := e.store.List(r.Context(), after, limit)
 	if err != nil {
+		return reply{}, err
+	}
+	if err := e.fill(r.Context(), found); err != nil {
 		return reply{}, err
 	}
 	page := wire.List[wire.Resource[Out]]{Items: make([]wire.Resource[Out], len(found))}
@@ -89,7 +115,11 @@ func (e *endpoint[S, In, Out]) get(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return e.answer(http.StatusOK, found), nil
+	one := []wire.Resource[S]{*found}
+	if err := e.fill(r.Context(), one); err != nil {
+		return reply{}, err
+	}
+	return e.answer(http.StatusOK, &one[0]), nil
 }
 
 func (e *endpoint[S, In, Out]) create(r *request) (reply, error) {
@@ -247,9 +277,22 @@ func (a *API) users() *endpoint[spec.User, wire.UserInput, wire.User] {
 		input: func(u *spec.User) wire.UserInput {
 			return wire.UserInput{Name: u.Name, AccessString: u.AccessString, Authentication: u.Authentication, Tags: maps.Clone(u.Tags)}
 		},
-		build: buildUser,
-		show:  wire.ViewUser,
+		build:  buildUser,
+		show:   wire.ViewUser,
+		status: a.userStatus,
 	}
+}
+
+func (a *API) acls() *endpoint[spec.ACL, spec.ACL, spec.ACL] {
+	e := plain(wire.ACLs, a.store.ACLs, func(s *spec.ACL) *string { return &s.Name })
+	e.status = a.aclStatus
+	return e
+}
+
+func (a *API) parameterGroups() *endpoint[spec.ParameterGroup, spec.ParameterGroup, spec.ParameterGroup] {
+	e := plain(wire.ParameterGroups, a.store.ParameterGroups, func(s *spec.ParameterGroup) *string { return &s.Name })
+	e.status = a.groupStatus
+	return e
 }
 
 // fieldNames are the names that a type has in JSON, and where they are.

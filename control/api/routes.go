@@ -47,8 +47,8 @@ func (a *API) routes() []route {
 	}
 	all = append(all, a.clusters().routes()...)
 	all = append(all, a.users().routes()...)
-	all = append(all, plain(wire.ACLs, a.store.ACLs, func(s *spec.ACL) *string { return &s.Name }).routes()...)
-	all = append(all, plain(wire.ParameterGroups, a.store.ParameterGroups, func(s *spec.ParameterGroup) *string { return &s.Name }).routes()...)
+	all = append(all, a.acls().routes()...)
+	all = append(all, a.parameterGroups().routes()...)
 	all = append(all, plain(wire.Snapshots, a.store.Snapshots, func(s *spec.Snapshot) *string { return &s.Name }).routes()...)
 	return all
 }

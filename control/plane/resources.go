@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redoubtdb/redoubt/control/reconcile"
 	"github.com/redoubtdb/redoubt/control/spec"
@@ -92,12 +93,12 @@ func (r resources) RemoveCluster(ctx context.Context, name string) error {
 }
 
 // Parameters implements reconcile.Store.
-func (r resources) Parameters(ctx context.Context, group string) (map[string]string, error) {
+func (r resources) Parameters(ctx context.Context, group string) (reconcile.Parameters, error) {
 	found, err := r.ParameterGroups.Get(ctx, group)
 	if err != nil {
-		return nil, err
+		return reconcile.Parameters{}, err
 	}
-	return found.Spec.Parameters, nil
+	return reconcile.Parameters{Values: found.Spec.Parameters, Changed: found.Updated}, nil
 }
 
 // Access implements reconcile.Store.
@@ -106,13 +107,14 @@ func (r resources) Access(ctx context.Context, acl string) (reconcile.Access, er
 	if err != nil {
 		return reconcile.Access{}, err
 	}
-	a := reconcile.Access{ACL: found.Spec}
+	a := reconcile.Access{ACL: found.Spec, Changed: map[string]time.Time{wire.ACLs + "/" + acl: found.Updated}}
 	for _, name := range found.Spec.UserNames {
 		u, err := r.Users.Get(ctx, name)
 		if err != nil {
 			return reconcile.Access{}, err
 		}
 		a.Users = append(a.Users, u.Spec)
+		a.Changed[wire.Users+"/"+name] = u.Updated
 	}
 	return a, nil
 }

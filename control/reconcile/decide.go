@@ -39,6 +39,7 @@ func Decide(in Input) Decision {
 	if in.Cluster.Deleting != nil {
 		d.delete()
 	} else {
+		d.status.Applied = in.Applied
 		d.run()
 	}
 	return d.decision()

@@ -142,6 +142,7 @@ const (
 	keyOrphans   = "orphans"
 	keyCluster   = "clusters/"
 	keySnapshots = "snapshots/"
+	keyGroup     = "parameter-groups/" // in Input.Applied alone
 )
 
 // changed wishes for what a change of a resource concerns.

@@ -30,6 +30,7 @@ type world struct {
 	ops       []Operation
 	events    []string
 	users     map[string]spec.User
+	accessAt  time.Time            // when users, ACLs and groups were changed last
 	registry  *prometheus.Registry // of the process that drives, whenever it is elected
 	acls      map[string]spec.ACL
 	groups    map[string]map[string]string
@@ -129,18 +130,19 @@ func (w *world) RemoveCluster(_ context.Context, name string) error {
 	return nil
 }
 
-func (w *world) Parameters(_ context.Context, group string) (map[string]string, error) {
+func (w *world) Parameters(_ context.Context, group string) (Parameters, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return maps.Clone(w.groups[group]), nil
+	return Parameters{Values: maps.Clone(w.groups[group]), Changed: w.accessAt}, nil
 }
 
 func (w *world) Access(_ context.Context, acl string) (a Access, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a.ACL = w.acls[acl]
+	a.ACL, a.Changed = w.acls[acl], map[string]time.Time{"acls/" + acl: w.accessAt}
 	for _, u := range a.ACL.UserNames {
 		a.Users = append(a.Users, w.users[u])
+		a.Changed["users/"+u] = w.accessAt
 	}
 	return a, nil
 }
@@ -422,6 +424,26 @@ func TestDriverCarriesOut(t *testing.T) {
 		}
 		if got := w.projected["users/default"]; got != `{"rules":"off"}` {
 			t.Errorf("users/default is %s", got)
+		}
+		applied := func() bool {
+			got := w.clusters["shop"].Status.Applied
+			for _, ref := range []string{"users/alice", "acls/app", "parameter-groups/g"} {
+				if at, ok := got[ref]; !ok || !at.Equal(w.accessAt) {
+					return false
+				}
+			}
+			return len(got) == 3
+		}
+		if !applied() {
+			t.Errorf("applied: %v", w.clusters["shop"].Status.Applied)
+		}
+		w.mu.Lock()
+		w.users["alice"], w.accessAt = spec.User{Name: "alice", AccessString: "on ~* +@read", PasswordHashes: []string{"ab"}}, w.accessAt.Add(time.Second)
+		w.tell("users/alice")
+		w.mu.Unlock()
+		w.pass("a user's change", 60, applied)
+		if got := w.projected["users/alice"]; got != `{"rules":"#ab on ~* +@read"}` {
+			t.Errorf("users/alice is %s", got)
 		}
 		more := shop()
 		more.NumReplicasPerShard, more.EngineVersion = 2, "0.2.0"

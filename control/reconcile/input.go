@@ -156,6 +156,8 @@ type Input struct {
 	Now     time.Time
 	Policy  Policy
 	Cluster Cluster
+	// Applied is what was written for the cluster's nodes, see spec.ClusterStatus.
+	Applied map[string]time.Time
 	// AtStart are the parameters, of the cluster's group, that take effect when a node
 	// starts.
 	AtStart map[string]string

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/redoubtdb/redoubt/etcdfence"
@@ -33,9 +34,11 @@ func (d *Driver) observe(ctx context.Context, c *Cluster) (observed, Access, err
 	if in.Nodes, err = d.cfg.Shards.Nodes(ctx, c.Name); err != nil {
 		return in, access, err
 	}
-	if in.parameters, err = d.cfg.Store.Parameters(ctx, c.Spec.ParameterGroupName); err != nil {
+	group, err := d.cfg.Store.Parameters(ctx, c.Spec.ParameterGroupName)
+	if err != nil {
 		return in, access, err
 	}
+	in.parameters = group.Values
 	for name, v := range in.parameters {
 		if d.cfg.AtStart(name) {
 			if in.AtStart == nil {
@@ -47,6 +50,8 @@ func (d *Driver) observe(ctx context.Context, c *Cluster) (observed, Access, err
 	if access, err = d.cfg.Store.Access(ctx, c.Spec.ACLName); err != nil {
 		return in, access, err
 	}
+	in.Applied = map[string]time.Time{keyGroup + c.Spec.ParameterGroupName: group.Changed}
+	maps.Copy(in.Applied, access.Changed)
 	if in.Operations, err = d.cfg.Store.Operations(ctx, keyCluster+c.Name); err != nil {
 		return in, access, err
 	}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"time"
 
 	"github.com/redoubtdb/redoubt/control/fleet"
 	"github.com/redoubtdb/redoubt/control/spec"
@@ -20,7 +21,7 @@ type Store interface {
 	SetClusterStatus(ctx context.Context, name string, status spec.ClusterStatus) error
 	// RemoveCluster ends the deletion of a cluster, and the operation that asked for it.
 	RemoveCluster(ctx context.Context, name string) error
-	Parameters(ctx context.Context, group string) (map[string]string, error)
+	Parameters(ctx context.Context, group string) (Parameters, error)
 	Access(ctx context.Context, acl string) (Access, error)
 
 	Snapshots(ctx context.Context) ([]Snapshot, error)
@@ -47,6 +48,14 @@ type Store interface {
 type Access struct {
 	ACL   spec.ACL
 	Users []spec.User
+	// Changed is when each of them was changed last, by its resource ("users/alice").
+	Changed map[string]time.Time
+}
+
+// Parameters are those of a parameter group, and when it was changed last.
+type Parameters struct {
+	Values  map[string]string
+	Changed time.Time
 }
 
 // Fleet is hosts and what they are to run.

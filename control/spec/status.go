@@ -50,6 +50,9 @@ type ClusterStatus struct {
 	// ParameterGroupStatus is in-sync, or applying while nodes are left that run with
 	// other parameters.
 	ParameterGroupStatus string `json:"parameter_group_status"`
+	// Applied are its ACL, the users of that and its parameter group, as kind/name, each
+	// with the time of the change of it (Resource.Updated) that was written for its nodes.
+	Applied map[string]time.Time `json:"applied,omitempty"`
 	// Stopped: the cluster is being deleted, and none of its nodes is left that could be
 	// reached: nothing more is acknowledged, and its final snapshot can be made.
 	Stopped bool `json:"stopped,omitempty"`
@@ -108,27 +111,16 @@ type SnapshotStatus struct {
 	Keys int           `json:"keys"`
 }
 
-// UserStatus is what has become of a User.
+// UserStatus is what has become of a User: modifying until its last change was written
+// for the nodes of all clusters that have it, which take it within a second.
 type UserStatus struct {
-	Status               Phase    `json:"status"`
-	ObservedVersion      int64    `json:"observed_version"`
-	ACLNames             []string `json:"acl_names"`
-	PasswordCount        int      `json:"password_count"`
-	MinimumEngineVersion string   `json:"minimum_engine_version,omitempty"`
+	Status   Phase    `json:"status"`
+	ACLNames []string `json:"acl_names"`
 }
 
-// ACLStatus is what has become of an ACL.
-type ACLStatus struct {
-	Status               Phase    `json:"status"`
-	ObservedVersion      int64    `json:"observed_version"`
-	Reason               string   `json:"reason,omitempty"`
-	Clusters             []string `json:"clusters"`
-	MinimumEngineVersion string   `json:"minimum_engine_version,omitempty"`
-}
-
-// ParameterGroupStatus is what has become of a ParameterGroup.
-type ParameterGroupStatus struct {
-	Status          Phase    `json:"status"`
-	ObservedVersion int64    `json:"observed_version"`
-	Clusters        []string `json:"clusters"`
+// SetStatus is the status of an ACL or a ParameterGroup, by the same rule. What of a
+// parameter group takes effect when a node starts is ClusterStatus.ParameterGroupStatus.
+type SetStatus struct {
+	Status   Phase    `json:"status"`
+	Clusters []string `json:"clusters"`
 }

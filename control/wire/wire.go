@@ -15,7 +15,8 @@ type Resource[S any] struct {
 	// was made from, and is refused when there is a later one.
 	Version int64 `json:"version"`
 	Spec    S     `json:"spec"`
-	// Status is what the reconciler says of it; absent until it has looked.
+	// Status is what has become of it: of clusters and snapshots what the reconciler says,
+	// absent until it has looked; of others what the API finds when it is asked for them.
 	Status   json.RawMessage `json:"status,omitempty"`
 	Created  time.Time       `json:"created"`
 	Updated  time.Time       `json:"updated"` // when Spec was changed last

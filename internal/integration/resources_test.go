@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redoubtdb/redoubt/control/client"
+	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
 // beside is another configuration for the same control plane.
@@ -149,6 +151,16 @@ func runsEveryResource(t *testing.T, platform *terraform) {
 
 	// All of it is what clients meet, also after the imports.
 	st := clusterStatus(t, tf.api, "orders")
+	if len(st.Applied) != 4 {
+		t.Errorf("two users, an ACL and a parameter group were written for the nodes, and the status has %v", st.Applied)
+	}
+	testenv.Eventually(t, soon, "the user's last change to have been written for the nodes", func(ctx context.Context) error {
+		u, err := tf.api.Users.Get(ctx, "orders-app")
+		if err == nil && string(u.Status) != `{"status":"active","acl_names":["orders"]}` {
+			err = errors.New(string(u.Status))
+		}
+		return err
+	})
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(st.CACertificate))
 	rdb := redis.NewClient(&redis.Options{Addr: addrOf(st.ClusterEndpoint), Username: "orders-app", Password: password, TLSConfig: &tls.Config{RootCAs: roots}})
