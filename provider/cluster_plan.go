@@ -61,9 +61,9 @@ func (r *clusterResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
 
-// planNew completes the plan of a new cluster by what follows from what is known.
+// planNew completes the plan of a new cluster by what follows from what is known. Its id
+// is not part of that, though it is the name: what refers to it waits for the cluster.
 func planNew(plan, config *clusterModel) {
-	plan.ID = plan.Name
 	if config.SnapshotName.IsNull() {
 		plan.SnapshotName = types.StringNull()
 	}

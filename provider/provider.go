@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -89,7 +90,7 @@ func (p *redoubt) Configure(ctx context.Context, req provider.ConfigureRequest, 
 		return
 	}
 	shared := &session{Client: c, left: map[string][]string{}}
-	resp.ResourceData, resp.DataSourceData = shared, shared
+	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = shared, shared, shared
 }
 
 // Resources implements provider.Provider.
@@ -100,6 +101,13 @@ func (p *redoubt) Resources(context.Context) []func() resource.Resource {
 		func() resource.Resource { return &aclResource{} },
 		func() resource.Resource { return &groupResource{} },
 		func() resource.Resource { return &snapshotResource{} },
+	}
+}
+
+// EphemeralResources implements provider.ProviderWithEphemeralResources.
+func (p *redoubt) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{
+		func() ephemeral.EphemeralResource { return &connectionResource{} },
 	}
 }
 

@@ -1,14 +1,17 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/redoubtdb/redoubt/control/client"
 	"github.com/redoubtdb/redoubt/internal/testenv"
+	"github.com/redoubtdb/redoubt/provider"
 )
 
 // beside is another configuration for the same control plane.
@@ -53,14 +57,15 @@ type stateResource struct {
 	Values  map[string]any `json:"values"`
 }
 
-// hasEveryType fails the test when the provider has a resource or a data source that
-// the state has not: one that is added must be tried, too.
+// hasEveryType fails the test when the provider has a resource, a data source or an
+// ephemeral resource that is not here: one that is added must be tried, too.
 func (tf *terraform) hasEveryType() {
 	tf.t.Helper()
 	var s struct {
 		Providers map[string]struct {
 			Resources map[string]any `json:"resource_schemas"`
 			Data      map[string]any `json:"data_source_schemas"`
+			Ephemeral map[string]any `json:"ephemeral_resource_schemas"`
 		} `json:"provider_schemas"`
 	}
 	must(tf.t, json.Unmarshal([]byte(tf.run([]int{0}, "providers", "schema", "-json")), &s))
@@ -68,19 +73,22 @@ func (tf *terraform) hasEveryType() {
 	for _, r := range tf.stateOf() {
 		has[r.Mode+" "+r.Type] = true
 	}
-	seen := 0
-	for _, p := range s.Providers {
-		for mode, types := range map[string]map[string]any{"managed": p.Resources, "data": p.Data} {
-			for name := range types {
-				seen++
-				if !has[mode+" "+name] {
-					tf.t.Errorf("nothing here is a %s %s", mode, name)
-				}
+	config, err := os.ReadFile(filepath.Join(tf.dir, "main.tf"))
+	must(tf.t, err)
+	for _, m := range regexp.MustCompile(`(?m)^(ephemeral) "(\w+)"`).FindAllSubmatch(config, -1) {
+		has[string(m[1])+" "+string(m[2])] = true // it is in no state
+	}
+	seen, p := 0, s.Providers[provider.Address]
+	for mode, types := range map[string]map[string]any{"managed": p.Resources, "data": p.Data, "ephemeral": p.Ephemeral} {
+		for name := range types {
+			seen++
+			if !has[mode+" "+name] {
+				tf.t.Errorf("nothing here is a %s %s", mode, name)
 			}
 		}
 	}
-	if seen < 10 {
-		tf.t.Errorf("the provider has %d resources and data sources, want 10 at least", seen)
+	if seen < 11 {
+		tf.t.Errorf("the provider has %d types, want 11 at least", seen)
 	}
 }
 
@@ -129,6 +137,11 @@ func runsEveryResource(t *testing.T, platform *terraform) {
 	tf.run([]int{0}, "apply", "-auto-approve", "-no-color")
 	tf.empty()
 	tf.hasEveryType()
+	state, err := os.ReadFile(filepath.Join(tf.dir, "terraform.tfstate"))
+	must(t, err)
+	if escaped := url.PathEscape(password); bytes.Contains(state, []byte(password)) || bytes.Contains(state, []byte(escaped)) {
+		t.Error("the password is in the state")
+	}
 	tf.dataSourcesAgree()
 
 	for _, x := range []struct{ address, id string }{
@@ -166,6 +179,9 @@ func runsEveryResource(t *testing.T, platform *terraform) {
 	rdb := redis.NewClient(&redis.Options{Addr: addrOf(st.ClusterEndpoint), Username: "orders-app", Password: password, TLSConfig: &tls.Config{RootCAs: roots}})
 	defer rdb.Close()
 	must(t, rdb.Set(t.Context(), "orders:1", "v", 0).Err())
+	if got, err := rdb.Get(t.Context(), "orders:first").Result(); err != nil || got != "v" {
+		t.Errorf("what redis-cli wrote by the ephemeral connection: %q, %v", got, err)
+	}
 	if err := rdb.Set(t.Context(), "other:1", "v", 0).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
 		t.Errorf("another's key: %v", err)
 	}

@@ -76,6 +76,24 @@ resource "redoubt_snapshot" "main" {
   tags         = { keep = "yes" }
 }
 
+ephemeral "redoubt_connection" "app" {
+  cluster_name = redoubt_cluster.main.id
+  user_name    = redoubt_user.app.user_name
+  password     = var.app_password
+}
+
+resource "terraform_data" "first_key" {
+  triggers_replace = redoubt_cluster.main.id
+
+  provisioner "local-exec" {
+    command = "printf %s \"$CA\" >ca.pem && redis-cli -u \"$URI\" --cacert ca.pem set orders:first v"
+    environment = {
+      URI = ephemeral.redoubt_connection.app.uri
+      CA  = ephemeral.redoubt_connection.app.ca_certificate
+    }
+  }
+}
+
 data "redoubt_user" "app" {
   user_name  = "orders-app"
   depends_on = [redoubt_user.app]
