@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,6 +37,18 @@ func (r *request) name() (string, error) {
 		return "", fmt.Errorf("%.100q: %w", name, store.ErrNotFound)
 	}
 	return name, nil
+}
+
+// maxKey bounds idempotency keys, which are kept with operations.
+const maxKey = 64
+
+// idempotencyKey is by which a creation is known again; "" for none.
+func (r *request) idempotencyKey() (string, error) {
+	key := r.Header.Get(wire.IdempotencyKey)
+	if len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return "", malformed("%s must have at most %d letters, digits and marks", wire.IdempotencyKey, maxKey)
+	}
+	return key, nil
 }
 
 const (

@@ -135,7 +135,11 @@ func (e *endpoint[S, In, Out]) create(r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	made, err := e.store.Create(r.Context(), r.by(), s)
+	key, err := r.idempotencyKey()
+	if err != nil {
+		return reply{}, err
+	}
+	made, err := e.store.CreateOnce(r.Context(), r.by(), key, s)
 	if err != nil {
 		return reply{}, err
 	}

@@ -3,7 +3,8 @@
 // A request that nothing was done for is tried again, with growing pauses, for as long
 // as its context lasts or some tries: when the server says that it is busy, when it
 // cannot be reached. Whether one that broke off was carried out is not known; of those
-// only what can be asked twice is tried again: reading and deleting.
+// only what can be asked twice is tried again: reading, deleting, and creating, which
+// has a key by which the server knows it again.
 //
 // Errors that the server answers with are *Error, and NotFoundError, ConflictError or
 // InvalidError around it where that says more.
@@ -128,8 +129,14 @@ type call struct {
 	method  string
 	path    []string
 	query   url.Values
-	body    any   // nil: none
-	version int64 // for If-Match; 0: none
+	body    any    // nil: none
+	version int64  // for If-Match; 0: none
+	key     string // for wire.IdempotencyKey; "": none
+}
+
+// repeatable reports whether it comes to the same when it is carried out twice.
+func (k *call) repeatable() bool {
+	return k.method == http.MethodGet || k.method == http.MethodDelete || k.key != ""
 }
 
 // do sends a request, again where that is right, and reads the answer into out.
@@ -144,7 +151,7 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 	pause := firstPause
 	for try := 1; ; try++ {
 		err := c.once(ctx, k, body, out)
-		after, again := c.mayRetry(k.method, err)
+		after, again := c.mayRetry(&k, err)
 		if err == nil || !again || try == maxTries || ctx.Err() != nil {
 			return err
 		}
@@ -158,14 +165,14 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 
 // mayRetry judges an error: whether the request may be sent again, and after what time
 // the server asks for that.
-func (c *Client) mayRetry(method string, err error) (after time.Duration, again bool) {
+func (c *Client) mayRetry(k *call, err error) (after time.Duration, again bool) {
 	var answered *Error
 	if errors.As(err, &answered) {
 		switch answered.Type {
 		case wire.ProblemBusy, wire.ProblemTooMany:
 			return answered.RetryAfter, true
 		case wire.ProblemUnavailable:
-			return answered.RetryAfter, method == http.MethodGet || method == http.MethodDelete
+			return answered.RetryAfter, k.repeatable()
 		}
 		return 0, false
 	}
@@ -177,7 +184,7 @@ func (c *Client) mayRetry(method string, err error) (after time.Duration, again 
 	if !errors.As(err, &broken) || untrusted(err) {
 		return 0, false
 	}
-	return 0, method == http.MethodGet || method == http.MethodDelete
+	return 0, k.repeatable()
 }
 
 // untrusted tells errors that stay the same however often one tries.
@@ -205,6 +212,9 @@ func (c *Client) once(ctx context.Context, k call, body []byte, out any) error {
 	}
 	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if k.key != "" {
+		req.Header.Set(wire.IdempotencyKey, k.key)
 	}
 	if k.version != 0 {
 		req.Header.Set("If-Match", strconv.Quote(strconv.FormatInt(k.version, 10)))

@@ -214,6 +214,20 @@ func TestRetries(t *testing.T) {
 	}
 	broken := func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset") }
 	get := func(c *client.Client) error { _, err := c.Hosts(t.Context()); return err }
+	var made atomic.Int64
+	create := func(c *client.Client) error {
+		_, err := c.ACLs.Create(t.Context(), spec.ACL{Name: fmt.Sprintf("acl-%d", made.Add(1))})
+		return err
+	}
+	// The answer is lost, not the request.
+	lost := func(r *http.Request) (*http.Response, error) {
+		resp, err := a.HTTP.Transport.RoundTrip(r)
+		if err == nil {
+			resp.Body.Close()
+			err = errors.New("connection reset")
+		}
+		return nil, err
+	}
 	drain := func(c *client.Client) error { _, err := c.Drain(t.Context(), "h1", true); return err }
 	for _, k := range []struct {
 		name string
@@ -228,6 +242,9 @@ func TestRetries(t *testing.T) {
 		{"unknown, changing", answer(wire.ProblemUnavailable, 503), drain, 1},
 		{"broken, reading", broken, get, 3},
 		{"broken, changing", broken, drain, 1},
+		{"unknown, creating", answer(wire.ProblemUnavailable, 503), create, 3},
+		{"broken, creating", broken, create, 3},
+		{"answer lost, creating", lost, create, 3},
 		{"refused", answer(wire.ProblemForbidden, 403), get, 1},
 	} {
 		f := &flaky{next: a.HTTP.Transport, fail: k.fail}

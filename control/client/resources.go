@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/redoubtdb/redoubt/control/fleet"
 	"github.com/redoubtdb/redoubt/control/spec"
 	"github.com/redoubtdb/redoubt/control/wire"
@@ -30,7 +32,7 @@ func (r *Resources[In, Out]) List(ctx context.Context) ([]wire.Resource[Out], er
 
 // Create makes one. The resource that is returned names the operation to wait for.
 func (r *Resources[In, Out]) Create(ctx context.Context, in In) (*wire.Resource[Out], error) {
-	return r.send(ctx, call{method: http.MethodPost, path: []string{r.kind}, body: in})
+	return r.send(ctx, call{method: http.MethodPost, path: []string{r.kind}, body: in, key: uuid.NewString()})
 }
 
 // Update replaces all that is asked for, if the resource is at that version;

@@ -15,6 +15,12 @@ import (
 // Create makes a resource, with what was left out filled in. by is who asks. The
 // resource that is returned names the operation.
 func (c *Collection[S]) Create(ctx context.Context, by string, s S) (*wire.Resource[S], error) {
+	return c.CreateOnce(ctx, by, "", s)
+}
+
+// CreateOnce is Create that can be repeated: when the resource was made by the same and
+// with the same key, it is returned as it is, with the operation that made it. "": no key.
+func (c *Collection[S]) CreateOnce(ctx context.Context, by, key string, s S) (*wire.Resource[S], error) {
 	c.kind.fill(&s)
 	if err := c.kind.validate(&s).Err(); err != nil {
 		return nil, err
@@ -31,7 +37,8 @@ func (c *Collection[S]) Create(ctx context.Context, by string, s S) (*wire.Resou
 			if err := c.deleting(t.resource, name); err != nil {
 				return false, err
 			}
-			return false, fmt.Errorf("%s %w", c.ref(name), ErrExists)
+			made, err = c.madeBy(ctx, t.resource, name, by, key, s)
+			return err == nil, err
 		}
 		cmps, problems := t.checkRefs(refs)
 		if err := problems.Err(); err != nil {
@@ -44,6 +51,7 @@ func (c *Collection[S]) Create(ctx context.Context, by string, s S) (*wire.Resou
 			kind = c.kind.creates(&s)
 		}
 		op := c.operation(kind, name, by, 1)
+		op.Key = key
 		ok, err := c.commit(ctx, append(cmps, absent(c.key(name))), op, put(c.key(name), made))
 		made.Operation = op.ID
 		return ok, err
@@ -53,6 +61,27 @@ func (c *Collection[S]) Create(ctx context.Context, by string, s S) (*wire.Resou
 	}
 	c.s.trim(ctx)
 	return made, nil
+}
+
+// madeBy returns a resource that a request made that is repeated; ErrExists if it was
+// another one. While nobody has changed it, it must be what is asked for.
+func (c *Collection[S]) madeBy(ctx context.Context, r *wire.Resource[S], name, by, key string, s S) (*wire.Resource[S], error) {
+	exists := fmt.Errorf("%s %w", c.ref(name), ErrExists)
+	if key == "" || r.Version == 1 && !same(r.Spec, s) {
+		return nil, exists
+	}
+	const lookBack = 100
+	ops, _, err := c.s.Operations.List(ctx, c.ref(name), "", lookBack)
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range ops {
+		if op.Key == key && op.By == by && op.Version == 1 && !op.Started.Before(r.Created) {
+			r.Operation = op.ID
+			return r, nil
+		}
+	}
+	return nil, exists
 }
 
 func (c *Collection[S]) references(was, is *S) []reference {

@@ -165,6 +165,38 @@ func problemAt(err error, path string) bool {
 	return errors.As(err, &p) && slices.ContainsFunc(p, func(one spec.Problem) bool { return one.Path == path })
 }
 
+// A creation that is sent again is answered as the first time; another one is not.
+func TestCreateOnce(t *testing.T) {
+	s, ctx := open(t, Options{}), t.Context()
+	acl := func(tag string) spec.ACL { return spec.ACL{Name: "app", Tags: map[string]string{"for": tag}} }
+	first := must(s.ACLs.CreateOnce(ctx, "me", "key", acl("a")))(t)
+	again := must(s.ACLs.CreateOnce(ctx, "me", "key", acl("a")))(t)
+	if again.Operation != first.Operation || again.Version != 1 || !again.Created.Equal(first.Created) {
+		t.Errorf("sent again: %+v, the first time: %+v", again, first)
+	}
+	for name, made := range map[string]error{
+		"another key":     second(s.ACLs.CreateOnce(ctx, "me", "other", acl("a"))),
+		"no key":          second(s.ACLs.Create(ctx, "me", acl("a"))),
+		"another token":   second(s.ACLs.CreateOnce(ctx, "you", "key", acl("a"))),
+		"something other": second(s.ACLs.CreateOnce(ctx, "me", "key", acl("b"))),
+	} {
+		if !errors.Is(made, ErrExists) {
+			t.Errorf("%s: %v", name, made)
+		}
+	}
+	// Somebody may have changed it by the time that it is sent again.
+	must(s.ACLs.Update(ctx, "you", "app", 1, acl("c")))(t)
+	if now := must(s.ACLs.CreateOnce(ctx, "me", "key", acl("a")))(t); now.Version != 2 || now.Operation != first.Operation {
+		t.Errorf("sent again after a change: %+v", now)
+	}
+	// One that was made by somebody else after a deletion is not the same.
+	must(s.ACLs.Delete(ctx, "me", "app", DeleteOptions{}))(t)
+	must(s.ACLs.Create(ctx, "you", acl("a")))(t)
+	if _, err := s.ACLs.CreateOnce(ctx, "me", "key", acl("a")); !errors.Is(err, ErrExists) {
+		t.Errorf("sent again after a deletion and another creation: %v", err)
+	}
+}
+
 func TestReferences(t *testing.T) {
 	s := open(t, Options{})
 	ctx := t.Context()

@@ -13,10 +13,16 @@ type Operation struct {
 	Arguments map[string]string `json:"arguments,omitempty"`
 	Progress  Progress          `json:"progress"`
 	By        string            `json:"by"` // who asked for it
-	Started   time.Time         `json:"started"`
-	Ended     time.Time         `json:"ended,omitzero"`
-	Error     string            `json:"error,omitempty"` // why it failed
+	// Key is what the request had in the header IdempotencyKey.
+	Key     string    `json:"idempotency_key,omitempty"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Error   string    `json:"error,omitempty"` // why it failed
 }
+
+// IdempotencyKey is the header by which a creation is known again when it is sent once
+// more, since its answer was lost.
+const IdempotencyKey = "Idempotency-Key"
 
 // OpKind is what an operation does.
 type OpKind string
