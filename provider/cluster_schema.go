@@ -47,7 +47,7 @@ func (r *clusterResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 		Attributes: attributes,
 		Blocks: map[string]schema.Block{"timeouts": timeouts.Block(ctx, timeouts.Opts{
 			Create: true, Update: true, Delete: true,
-			CreateDescription: timeoutText("creation or a restore"),
+			CreateDescription: timeoutText("creation or a restore") + " The apply ends with a warning then, since an error would taint; a postcondition on `status` makes it one that does not.",
 			UpdateDescription: timeoutText("a change"),
 			DeleteDescription: "How long to wait for the end of a deletion, its final snapshot included. Default `" + shortDuration(clusterTimeout) + "`.",
 		})},

@@ -259,6 +259,35 @@ func TestTimeoutsAreNoFailures(t *testing.T) {
 	}
 }
 
+// A postcondition makes an error of a creation that takes longer, and taints nothing:
+// the next apply waits for the rest, and judges again.
+func TestTimeoutsAreErrorsByAPostcondition(t *testing.T) {
+	c := startControl(t)
+	w := newWorkspace(t, cluster(`
+		timeouts {
+			create = "300ms"
+		}
+		lifecycle {
+			postcondition {
+				condition     = self.status == "available"
+				error_message = "The cluster is ${self.status}."
+			}
+		}`))
+	c.hold("clusters/main")
+	if out, code := w.start("apply", "-auto-approve", "-no-color").end(); code != 1 || !strings.Contains(out, "The cluster is creating.") {
+		t.Errorf("a creation that takes longer: exit code %d\n%s", code, out)
+	}
+	if n, tainted := w.state(); n != 1 || tainted {
+		t.Errorf("in the state: %d, tainted: %v, want 1, false", n, tainted)
+	}
+	made := c.created(t)
+	c.release("clusters/main")
+	if out := w.apply(); strings.Contains(out, "1 destroyed") || !c.created(t).Equal(made) {
+		t.Errorf("it was made anew:\n%s", out)
+	}
+	w.empty()
+}
+
 func TestFailures(t *testing.T) {
 	c := startControl(t)
 	w := newWorkspace(t, cluster(""))
