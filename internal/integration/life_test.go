@@ -66,7 +66,7 @@ func startLife(t *testing.T) *life {
 	for _, v := range []string{oldEngine, newEngine} {
 		testenv.RedoubtOfVersion(t, engines, v)
 	}
-	h := startHosts(t, 3, map[string]string{"lease-ttl": "1s"}, "--engines", engines)
+	h := startHosts(t, 3, map[string]string{"lease-ttl": "2s"}, "--engines", engines)
 	config, err := os.ReadFile(filepath.Join("testdata", "life.tf"))
 	must(t, err)
 	l := &life{t: t, hosts: h, want: lifeSpec{
