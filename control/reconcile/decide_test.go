@@ -477,3 +477,28 @@ func TestDecideOperations(t *testing.T) {
 		})
 	}
 }
+
+// TestDecideRoles: who the primary is, the leader key says and not what nodes say of
+// themselves, which follows later. A cluster that is available has a primary.
+func TestDecideRoles(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		in   Input
+		want []string
+	}{
+		{"as nodes say", scene(1), []string{rolePrimary, roleReplica}},
+		{"the primary has not said so yet", scene(1, node(1, func(_ *Assigned, i *etcdfence.NodeInfo) { i.Role = roleReplica })), []string{rolePrimary, roleReplica}},
+		{"the one before still says so", scene(1, leader(2)), []string{roleReplica, rolePrimary}},
+		{"nobody leads", scene(1, leader(0)), []string{roleReplica, roleReplica}},
+		{"loading", scene(1, node(2, func(_ *Assigned, i *etcdfence.NodeInfo) { i.Role = roleLoading })), []string{rolePrimary, roleLoading}},
+		{"not registered", scene(1, unregistered(2)), []string{rolePrimary, ""}},
+	} {
+		var got []string
+		for _, n := range Decide(c.in).Status.Shards[0].Nodes {
+			got = append(got, n.Role)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

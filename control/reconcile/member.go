@@ -62,6 +62,20 @@ func (m *member) serving() bool {
 	return m.node != nil && (m.node.Role == rolePrimary || m.node.Role == roleReplica)
 }
 
+// role is what a node is to clients: etcd's leader key says who the primary is, and what
+// nodes say of themselves follows it a moment later.
+func (m *member) role() string {
+	switch {
+	case m.node == nil:
+		return ""
+	case !m.serving():
+		return m.node.Role
+	case m.leader:
+		return rolePrimary
+	}
+	return roleReplica
+}
+
 // ready reports whether it is as assigned and follows the log.
 func (m *member) ready(tail, lag uint64) bool {
 	if m.Goal != fleet.Run || !m.current() || !m.serving() {

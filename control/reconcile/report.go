@@ -158,9 +158,7 @@ func (d *decider) describeNode(m *member) spec.NodeStatus {
 	if m.Status != nil {
 		n.State, n.Engine = string(m.Status.State), m.Status.Engine
 	}
-	if m.node != nil {
-		n.Role = m.node.Role
-	}
+	n.Role = m.role()
 	switch {
 	case m.Goal == fleet.Stop:
 		n.State = "stopping"

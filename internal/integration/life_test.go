@@ -58,7 +58,12 @@ type life struct {
 
 	mu    sync.Mutex
 	addrs []string // of the nodes, as they were known last
+
+	writers *writers
 }
+
+// lifeLease is the usual one.
+const lifeLease = 2 * time.Second
 
 func startLife(t *testing.T) *life {
 	t.Helper()
@@ -66,7 +71,7 @@ func startLife(t *testing.T) *life {
 	for _, v := range []string{oldEngine, newEngine} {
 		testenv.RedoubtOfVersion(t, engines, v)
 	}
-	h := startHosts(t, 3, map[string]string{"lease-ttl": "2s"}, "--engines", engines)
+	h := startHosts(t, 3, map[string]string{"lease-ttl": lifeLease.String()}, "--engines", engines)
 	config, err := os.ReadFile(filepath.Join("testdata", "life.tf"))
 	must(t, err)
 	l := &life{t: t, hosts: h, want: lifeSpec{
@@ -190,6 +195,7 @@ func TestTerraformLifeOfACluster(t *testing.T) {
 	l.apply(func(*lifeSpec) {})
 	l.authority()
 	ws := startWritersBy(t, 2, l.endpoints, l.dial)
+	l.writers = ws
 	for _, step := range []struct {
 		name string
 		do   func()
@@ -318,6 +324,8 @@ func (l *life) losesAHost() {
 		}
 	}
 	start := time.Now()
+	l.writers.waitAcks(20) // a few were under way
+	t.Logf("with the primary's host gone and a lease of %v, writers went on after %v", lifeLease, time.Since(start).Round(10*time.Millisecond))
 	testenv.Eventually(t, 2*time.Minute, "the node to be replaced", func(ctx context.Context) error {
 		s, zones := l.status(), map[string]bool{}
 		for _, n := range nodesOf(s) {
