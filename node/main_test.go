@@ -69,13 +69,16 @@ func startEtcd(dir string) (*embed.Etcd, error) {
 
 var clusters atomic.Int64
 
+// longLease is one that no slow test machine lets run out.
+const longLease = time.Minute
+
 // startNode runs a node of a new cluster until the test ends and waits until
 // it leads.
 func startNode(t *testing.T, change func(*Config)) *Node {
 	t.Helper()
 	cfg := Config{
 		Cluster: fmt.Sprintf("c%d", clusters.Add(1)), NodeID: "n1", AZ: "a", Listen: "127.0.0.1:0",
-		Etcd: etcd, Store: testStore(t), LeaseTTL: time.Second, EnableDebugCommand: "local",
+		Etcd: etcd, Store: testStore(t), LeaseTTL: longLease, EnableDebugCommand: "local",
 	}
 	if change != nil {
 		change(&cfg)
