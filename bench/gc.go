@@ -26,7 +26,9 @@ func (b *bencher) runGC(ctx context.Context, h *testenv.Program, c config, out i
 	return b.withServers(h, func() error {
 		servers := []*server{startRedisPlain(h)}
 		if !c.redisOnly {
-			servers = append(servers, startRedoubtNode(h, c.redoubt, testenv.StartEtcd(h, 1, testenv.EtcdOptions{}), "--head-limit", "1GiB"))
+			node := startRedoubtNode(h, c.redoubt, testenv.StartEtcd(h, 1, testenv.EtcdOptions{}), "--head-limit", "1GiB")
+			node.name = "redoubt"
+			servers = append(servers, node)
 		}
 		value := []byte(strings.Repeat("v", b.size))
 		set := func(i int) (string, [][]byte) { return "SET", [][]byte{keyName(i), value} }
