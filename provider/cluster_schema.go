@@ -93,7 +93,7 @@ func clusterArguments() map[string]schema.Attribute {
 		"snapshot_window": schema.StringAttribute{Validators: notEmpty, Optional: true, Computed: true, PlanModifiers: keep,
 			MarkdownDescription: "When automatic snapshots are made, in UTC, such as `05:00-09:00`. Must not overlap `maintenance_window`. Default: an hour of the night."},
 		"maintenance_window": schema.StringAttribute{Validators: notEmpty, Optional: true, Computed: true, PlanModifiers: keep,
-			MarkdownDescription: "When maintenance is done, in UTC, such as `sun:23:00-mon:01:30`. Default: an hour of a night."},
+			MarkdownDescription: "Kept for the move from `aws_memorydb_cluster`, in UTC, such as `sun:23:00-mon:01:30`: what is asked for, and what a failure makes necessary, is done at once and not only then. Default: an hour of a night."},
 		"availability_zones": schema.SetAttribute{Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "Availability zones that the nodes may be in. Default: all that have hosts."},
 		"tags": schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Tags."},
