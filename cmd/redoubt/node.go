@@ -124,7 +124,7 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.IntVar(&o.maxClients, "maxclients", 10000, "clients at the same time")
 	set.StringVar(&o.maxMemory, "maxmemory", "0", "bytes that the data may take; commands that need more are refused beyond; 0: no limit")
 	set.StringVar(&o.maxMemoryClients, "maxmemory-clients", "", "bytes that buffers of all clients may take, or percent of maxmemory (of the machine's memory while that is 0); 0: no limit (default a tenth of the machine's memory)")
-	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz (default: none)")
+	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz, host:port or unix:path (default: none)")
 	set.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
 	set.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	set.String(configFlag, "", "YAML file with values of flags, by their names")

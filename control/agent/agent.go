@@ -107,6 +107,7 @@ type Agent struct {
 	fleet    *fleet.Fleet
 	keeper   *keeper
 	engines  Engines
+	nodes    string // directory of their folders
 	lock     *os.File
 	log      *slog.Logger
 	metrics  *metrics
@@ -159,8 +160,9 @@ func (a *Agent) open(dir, instance string) error {
 			groups = nil
 		}
 	}
+	a.nodes = filepath.Join(dir, "nodes")
 	m := &host{
-		dir: filepath.Join(dir, "nodes"), site: site, engines: cfg.Engines,
+		dir: a.nodes, site: site, engines: cfg.Engines,
 		logs: logs{size: cfg.LogSize, keep: cfg.LogFiles}, groups: groups, log: a.log,
 	}
 	a.fleet = fleet.Open(cfg.Etcd, fleet.Options{TTL: cfg.HostTTL, Logger: a.log})

@@ -21,6 +21,11 @@ func (f folder) launch() string          { return f.path("launch.json") }
 func (f folder) pid() string             { return f.path("pid") }
 func (f folder) config() string          { return f.path("node.yaml") }
 func (f folder) log() string             { return f.path("log") }
+func (f folder) metrics() string         { return f.path("metrics.sock") }
+
+// maxSocket is how long the path of a socket may be where it may be least. A node whose
+// path is longer has no metrics.
+const maxSocket = 103
 
 // stoppingFile is there when the process was asked to end, and says when.
 const stoppingFile = "stopping"

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redoubtdb/redoubt/control/fleet"
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/metricsserver"
 )
 
 // Shares of a node's memory, in percent. What is between them is for the buffers of
@@ -63,6 +64,9 @@ func (s site) own(a fleet.Assignment, dir string) map[string]any {
 		"listen": s.listen(a), "announce": s.address(a),
 		// Who may reach a node is for its network to say, who may log in for its users.
 		"protected-mode": "no", "managed-users": a.Managed, "managed-parameters": a.Managed,
+	}
+	if socket := folder(dir).metrics(); len(socket) <= maxSocket {
+		own["metrics-listen"] = metricsserver.UnixPrefix + socket
 	}
 	if a.TLS != nil {
 		own["listen"] = net.JoinHostPort(s.Bind, "0") // TLS alone

@@ -33,6 +33,7 @@ managed-parameters: false
 managed-users: false
 maxclients: "7"
 maxmemory: "700"
+metrics-listen: unix:/d/nodes/shop-1/metrics.sock
 node-id: shop-1
 protected-mode: "no"
 requirepass: |-

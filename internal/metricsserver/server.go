@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,14 +51,24 @@ type Server struct {
 	closeErr  error
 }
 
-// Start listens on addr, host:port, and serves until Close. healthy is asked for
-// every health check.
-func Start(ctx context.Context, addr string, metrics prometheus.Gatherer, healthy func() error) (*Server, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+// Route is something else that a Server answers.
+type Route struct {
+	Pattern string // as http.ServeMux has it
+	Handler http.Handler
+}
+
+// Start listens on addr, host:port or unix:path, and serves until Close. healthy is
+// asked for every health check. A socket at a path is for this user alone, and
+// replaces one that a process has left there.
+func Start(ctx context.Context, addr string, metrics prometheus.Gatherer, healthy func() error, more ...Route) (*Server, error) {
+	l, err := listen(ctx, addr)
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	mux := http.NewServeMux()
+	for _, r := range more {
+		mux.Handle(r.Pattern, r.Handler)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -76,6 +89,29 @@ func Start(ctx context.Context, addr string, metrics prometheus.Gatherer, health
 		}
 	}()
 	return s, nil
+}
+
+// UnixPrefix begins an address that is the path of a socket.
+const UnixPrefix = "unix:"
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	path, isPath := strings.CutPrefix(addr, UnixPrefix)
+	if !isPath {
+		return (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
 }
 
 // Addr is the address listened on.
