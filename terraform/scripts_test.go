@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -265,21 +266,31 @@ redoubt_head_limit_bytes{cluster="carts",node="n2"} 4000
 
 func TestNodeMetricsURLs(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
+	nodes := "[]"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/nodes" {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintln(w, nodes)
+	}))
 	defer server.Close()
-	directory := t.TempDir()
+	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	script := "aws/modules/hosts/files/node-metrics-urls.sh"
-	env := []string{"AGENT_DIRECTORY=" + directory}
+	env := []string{"AGENT_METRICS_LISTEN=0.0.0.0:" + port}
 	if output := run(t, env, script); output != "" {
 		t.Errorf("a host without nodes: %s", output)
 	}
-	write(t, filepath.Join(directory, "nodes/n1/pid"), fmt.Sprintf(`{"pid":%d,"birth":{"ticks":1}}`, os.Getpid()))
-	if output := run(t, env, script); !strings.Contains(output, server.URL+"/metrics\n") {
-		t.Errorf("%s is not among %s", server.URL, output)
+	// As the agent answers; see TestNodeMetrics of control/agent.
+	nodes = `[{"targets":["h:1"],"labels":{"__metrics_path__":"/nodes/n1/metrics","host":"h","instance":"n1"}},` +
+		`{"targets":["h:1"],"labels":{"__metrics_path__":"/nodes/n2/metrics","host":"h","instance":"n2"}}]`
+	agent := "http://127.0.0.1:" + port
+	if output, want := run(t, env, script), agent+"/nodes/n1/metrics\n"+agent+"/nodes/n2/metrics\n"; output != want {
+		t.Errorf("got %s, want %s", output, want)
 	}
-	write(t, filepath.Join(directory, "nodes/n1/pid"), `{"pid":1}`)
-	if output := run(t, env, script); strings.Contains(output, server.URL) {
-		t.Errorf("%s of another process is among %s", server.URL, output)
+	server.Close()
+	if output := run(t, env, script); output != "" {
+		t.Errorf("an agent that does not answer: %s", output)
 	}
 }
 

@@ -65,7 +65,7 @@ func (s site) own(a fleet.Assignment, dir string) map[string]any {
 		// Who may reach a node is for its network to say, who may log in for its users.
 		"protected-mode": "no", "managed-users": a.Managed, "managed-parameters": a.Managed,
 	}
-	if socket := folder(dir).metrics(); len(socket) <= maxSocket {
+	if socket := folder(dir).metrics(); s.Flags["metrics-listen"] == nil && len(socket) <= maxSocket {
 		own["metrics-listen"] = metricsserver.UnixPrefix + socket
 	}
 	if a.TLS != nil {

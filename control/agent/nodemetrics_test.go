@@ -102,4 +102,8 @@ func TestMetricsNeedAShortPath(t *testing.T) {
 			t.Errorf("%d bytes: %v, want %v", len(dir), has, want)
 		}
 	}
+	elsewhere := site{Flags: map[string]any{"metrics-listen": "127.0.0.1:0"}}
+	if own := elsewhere.own(fleet.Assignment{}, "/d"); own["metrics-listen"] != nil {
+		t.Errorf("what all nodes are started with is overridden by %v", own["metrics-listen"])
+	}
 }

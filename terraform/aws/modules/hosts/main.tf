@@ -30,7 +30,6 @@ module "launch" {
   }
 
   files = {
-    "/etc/redoubt/node.yaml"                    = { content = file("${path.module}/files/node.yaml") }
     "/usr/local/lib/redoubt/drain"              = { content = file("${path.module}/files/drain.sh"), mode = "0755" }
     "/usr/local/lib/redoubt/node-metrics-urls"  = { content = file("${path.module}/files/node-metrics-urls.sh"), mode = "0755" }
     "/etc/systemd/system/redoubt-agent.service" = { content = file("${path.module}/files/redoubt-agent.service") }

@@ -1,11 +1,7 @@
 #!/bin/bash
-# node-metrics-urls prints where the nodes of this host serve their metrics: the ports
-# of the loopback interface that their processes listen on (node.yaml has port 0).
+# node-metrics-urls prints where the agent of this host passes on the metrics of its
+# nodes; nothing while it does not answer.
 set -euo pipefail
-directory=${AGENT_DIRECTORY:-/var/lib/redoubt}
-listeners=$(ss --no-header --listening --tcp --numeric --processes)
-for file in "$directory"/nodes/*/pid; do
-	[ -r "$file" ] || continue
-	pid=$(sed -n 's/.*"pid": *\([0-9][0-9]*\).*/\1/p' "$file")
-	awk -v owner="pid=$pid," '$4 ~ /^127\.0\.0\.1:/ && index($0, owner) { print "http://" $4 "/metrics" }' <<<"$listeners"
-done
+agent=http://127.0.0.1:${AGENT_METRICS_LISTEN##*:}
+nodes=$(curl --silent --fail --max-time 5 "$agent/nodes") || exit 0
+{ grep --only-matching '/nodes/[^"/]*/metrics' || true; } <<<"$nodes" | sed "s|^|$agent|"
