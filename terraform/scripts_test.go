@@ -266,13 +266,14 @@ redoubt_head_limit_bytes{cluster="carts",node="n2"} 4000
 
 func TestNodeMetricsURLs(t *testing.T) {
 	t.Parallel()
-	nodes := "[]"
+	var nodes atomic.Value // of string
+	nodes.Store("[]")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/nodes" {
 			http.NotFound(w, r)
 			return
 		}
-		fmt.Fprintln(w, nodes)
+		fmt.Fprintln(w, nodes.Load())
 	}))
 	defer server.Close()
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
@@ -282,8 +283,8 @@ func TestNodeMetricsURLs(t *testing.T) {
 		t.Errorf("a host without nodes: %s", output)
 	}
 	// As the agent answers; see TestNodeMetrics of control/agent.
-	nodes = `[{"targets":["h:1"],"labels":{"__metrics_path__":"/nodes/n1/metrics","host":"h","instance":"n1"}},` +
-		`{"targets":["h:1"],"labels":{"__metrics_path__":"/nodes/n2/metrics","host":"h","instance":"n2"}}]`
+	nodes.Store(`[{"targets":["h:1"],"labels":{"__metrics_path__":"/nodes/n1/metrics","host":"h","instance":"n1"}},` +
+		`{"targets":["h:1"],"labels":{"__metrics_path__":"/nodes/n2/metrics","host":"h","instance":"n2"}}]`)
 	agent := "http://127.0.0.1:" + port
 	if output, want := run(t, env, script), agent+"/nodes/n1/metrics\n"+agent+"/nodes/n2/metrics\n"; output != want {
 		t.Errorf("got %s, want %s", output, want)
