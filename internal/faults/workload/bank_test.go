@@ -164,8 +164,7 @@ func TestBankFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := shard(t, tt.primary, tt.replica)
-			runFor(t, env, NewBank(env), time.Second)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, NewBank(env), time.Second, tt.what)
 		})
 	}
 }

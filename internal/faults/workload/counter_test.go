@@ -60,8 +60,7 @@ func TestCountersFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
-			runFor(t, env, NewCounters(env), 700*time.Millisecond)
-			expectFound(t, env, "no order of the")
+			runUntilFound(t, env, NewCounters(env), 700*time.Millisecond, "no order of the")
 		})
 	}
 }

@@ -110,8 +110,7 @@ func TestExpiryFinds(t *testing.T) {
 			t.Parallel()
 			env := shard(t, tt.primary, tt.replica)
 			w := NewExpiry(env)
-			runFor(t, env, w, 30*time.Second)
-			expectFound(t, env, tt.what...)
+			runUntilFound(t, env, w, 30*time.Second, tt.what...)
 		})
 	}
 }

@@ -133,8 +133,7 @@ func TestHashesFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
-			runFor(t, env, NewHashes(env), 700*time.Millisecond)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, NewHashes(env), 700*time.Millisecond, tt.what)
 		})
 	}
 }

@@ -141,8 +141,7 @@ func TestLedgerFinds(t *testing.T) {
 			if strings.HasPrefix(tt.name, "a loss after") {
 				d = 500 * time.Millisecond
 			}
-			runFor(t, env, w, d)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, w, d, tt.what)
 		})
 	}
 }

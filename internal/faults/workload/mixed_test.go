@@ -199,8 +199,7 @@ func TestMixedFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := shard(t, tt.primary, tt.replica)
-			runFor(t, env, NewMixed(env), 700*time.Millisecond)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, NewMixed(env), 700*time.Millisecond, tt.what)
 		})
 	}
 }

@@ -135,8 +135,7 @@ func TestPrefixFinds(t *testing.T) {
 			t.Parallel()
 			env := shard(t, tt.primary, tt.replica)
 			w := NewPrefix(env)
-			runFor(t, env, w, 20*time.Second)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, w, 20*time.Second, tt.what)
 		})
 	}
 }

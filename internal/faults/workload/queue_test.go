@@ -186,8 +186,7 @@ func TestQueuesFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
-			runFor(t, env, NewQueues(env), 700*time.Millisecond)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, NewQueues(env), 700*time.Millisecond, tt.what)
 		})
 	}
 }

@@ -81,8 +81,7 @@ func TestRegistersFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
-			runFor(t, env, NewRegisters(env), time.Second)
-			expectFound(t, env, "no order of the")
+			runUntilFound(t, env, NewRegisters(env), time.Second, "no order of the")
 		})
 	}
 }

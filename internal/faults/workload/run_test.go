@@ -97,25 +97,42 @@ func broken(env *Env) func() bool {
 // and everything else is enough, or until it has found something; and judges it.
 func runFor(t *testing.T, env *Env, w Workload, d time.Duration, enough ...func() bool) {
 	t.Helper()
+	something := func() bool {
+		select {
+		case <-env.Found():
+			return true
+		default:
+			return false
+		}
+	}
+	runUntil(t, env, w, d, something, enough...)
+}
+
+// runUntilFound runs a workload likewise, but until it has found one of these: what
+// else a lie brings to light may come first. It fails the test when none was found.
+func runUntilFound(t *testing.T, env *Env, w Workload, d time.Duration, what ...string) {
+	t.Helper()
+	runUntil(t, env, w, d, func() bool {
+		kept, _ := env.List()
+		return found(env, what...) || len(kept) >= maxViolations/2 // what the end shows must be kept, too
+	})
+	expectFound(t, env, what...)
+}
+
+func runUntil(t *testing.T, env *Env, w Workload, d time.Duration, over func() bool, enough ...func() bool) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d+time.Minute)
 	defer cancel()
 	enough = append(enough, func() bool { return w.Operations() >= enoughJudged })
-	over := time.NewTimer(d)
-	defer over.Stop()
+	began := time.Now()
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer cancel()
-		select {
-		case <-env.Found():
-			return
-		case <-over.C:
-		}
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for slices.ContainsFunc(enough, func(is func() bool) bool { return !is() }) {
+		short := func(is func() bool) bool { return !is() }
+		for !over() && (time.Since(began) < d || slices.ContainsFunc(enough, short)) {
 			select {
-			case <-env.Found():
-				return
 			case <-ctx.Done():
 				t.Errorf("after %v too little has happened: %d operations judged, %+v", d+time.Minute, w.Operations(), env.Answers.Counts())
 				return
@@ -153,13 +170,21 @@ func expectClean(t *testing.T, env *Env, w Workload) {
 // these.
 func expectFound(t *testing.T, env *Env, what ...string) {
 	t.Helper()
+	if !found(env, what...) {
+		kept, _ := env.List()
+		t.Errorf("no violation says %q, of %d: %v", what, len(kept), kept)
+	}
+}
+
+// found tells whether a violation was said to be one of these.
+func found(env *Env, what ...string) bool {
 	kept, _ := env.List()
 	for _, v := range kept {
 		for _, s := range what {
 			if strings.Contains(v.What, s) {
-				return
+				return true
 			}
 		}
 	}
-	t.Errorf("no violation says %q, of %d: %v", what, len(kept), kept)
+	return false
 }

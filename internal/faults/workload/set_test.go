@@ -131,8 +131,7 @@ func TestSetsFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
-			runFor(t, env, NewSets(env), 700*time.Millisecond)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, NewSets(env), 700*time.Millisecond, tt.what)
 		})
 	}
 }

@@ -262,8 +262,7 @@ func TestStreamsFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
-			runFor(t, env, NewStreams(env), 700*time.Millisecond)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, NewStreams(env), 700*time.Millisecond, tt.what)
 		})
 	}
 }

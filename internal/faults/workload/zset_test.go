@@ -145,8 +145,7 @@ func TestSortedSetsFindsLies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := lyingServer(t, tt.lie)
-			runFor(t, env, NewSortedSets(env), 700*time.Millisecond)
-			expectFound(t, env, tt.what)
+			runUntilFound(t, env, NewSortedSets(env), 700*time.Millisecond, tt.what)
 		})
 	}
 }
