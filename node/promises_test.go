@@ -435,6 +435,9 @@ func TestClientKill(t *testing.T) {
 	if got := a.ask("CLIENT KILL ID " + b.id); got != ":0" {
 		t.Fatalf("kill again: %q", got)
 	}
+	if got := a.ask("CLIENT LIST ID "+b.id) + a.line(); got != "$0" {
+		t.Fatalf("the killed client is listed: %q", got)
+	}
 	if _, err := b.r.ReadString('\n'); !errors.Is(err, io.EOF) {
 		t.Fatalf("the killed client got %v", err)
 	}

@@ -30,5 +30,6 @@
 //	nodes/<node>/stopping     when it was asked to end, if it was
 //	nodes/<node>/node.yaml    its configuration, with secrets: mode 0600
 //	nodes/<node>/tls/         certificate and key
+//	nodes/<node>/metrics.sock where it serves its metrics, for its user alone
 //	nodes/<node>/log          what it writes; older ones are log.1, log.2, ...
 package agent
