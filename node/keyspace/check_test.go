@@ -78,6 +78,10 @@ func checkKeyspace(t failer, ks *Keyspace) {
 	for _, db := range ks.dbs {
 		checkTable(t, &db.keys)
 		checkTable(t, &db.expires)
+		checkPins(t, db)
+		if db.arena != nil {
+			inArenas += int64(arena.Size(bucketSize)) * int64(db.keys.overflows+db.expires.overflows)
+		}
 		var mem int64
 		expiring := 0
 		db.keys.each(func(h *header) bool {
@@ -95,12 +99,10 @@ func checkKeyspace(t failer, ks *Keyspace) {
 			}
 			mem += weigh(h)
 			if !h.boxed() {
-				if fits := h.inlineLen() <= arena.MaxSize; h.inArena() != fits {
-					t.Fatalf("db %d: record of %d bytes: in the arena: %v", db.id, h.inlineLen(), h.inArena())
+				if !h.inArena() {
+					t.Fatalf("db %d: record of %d bytes is not in the arena", db.id, h.inlineLen())
 				}
-				if h.inArena() {
-					inArenas += int64(h.memory())
-				}
+				inArenas += int64(h.memory())
 			}
 			return true
 		})
@@ -113,6 +115,24 @@ func checkKeyspace(t failer, ks *Keyspace) {
 	}
 	if s := ks.ArenaStats(); s.Allocated != inArenas || s.Active < s.Allocated || s.Resident < s.Active || s.Mapped < s.Resident {
 		t.Fatalf("records in arenas are %d bytes, arenas say %+v", inArenas, s)
+	}
+}
+
+// checkPins verifies that all boxes of a database are pinned, and nothing else.
+func checkPins(t failer, db *DB) {
+	t.Helper()
+	n := 0
+	db.keys.each(func(h *header) bool {
+		if h.boxed() {
+			n++
+			if b := h.box(); int(b.pin) >= db.pins.n || *db.pins.at(int(b.pin)) != b {
+				t.Fatalf("db %d: %q is not pinned", db.id, b.key)
+			}
+		}
+		return true
+	})
+	if n != db.pins.n {
+		t.Fatalf("db %d: %d boxes, %d pins", db.id, n, db.pins.n)
 	}
 }
 

@@ -14,15 +14,52 @@ type store struct {
 	account
 	// arena holds the inline records; nil: they are in Go's heap.
 	arena *arena.Arena
-	keys  table
+	// chains holds the overflow buckets of the tables, apart so that few of them do not
+	// keep the regions of many records that are gone.
+	chains *arena.Arena
+	keys   table
+	// pins keep all other records alive if there is an arena.
+	pins pins
 	// expires holds the very records of keys that have an expiry.
 	expires      table
 	expireCursor uint64
 	avgTTL       int64
 }
 
-func (ks *Keyspace) newStore(a *arena.Arena) *store {
-	return &store{account: account{cfg: &ks.cfg}, arena: a}
+// newStore makes an empty store whose records and tables are nothing to the garbage
+// collector.
+func (ks *Keyspace) newStore() *store {
+	s := &store{account: account{cfg: &ks.cfg}, arena: ks.pool.NewArena(), chains: ks.pool.NewArena()}
+	s.keys.arena, s.expires.arena = s.chains, s.chains
+	return s
+}
+
+// newHeapStore makes an empty store in Go's heap.
+func (ks *Keyspace) newHeapStore() *store { return &store{account: account{cfg: &ks.cfg}} }
+
+// own makes the store the owner of a record that has just come into its tables.
+func (s *store) own(h *header) {
+	if !h.boxed() {
+		s.mem += int64(h.memory())
+		return
+	}
+	h.box().moveTo(&s.account)
+	if s.arena != nil {
+		s.pins.add(h.box())
+	}
+}
+
+// disown is the opposite, of a record that the table of keys does not hold any more.
+func (s *store) disown(h *header, to *account) {
+	if !h.boxed() {
+		s.mem -= int64(h.memory())
+		h.free(s.arena)
+		return
+	}
+	h.box().moveTo(to)
+	if s.arena != nil {
+		s.pins.remove(h.box())
+	}
 }
 
 // DB is one numbered database.
@@ -42,7 +79,16 @@ func (db *DB) Len() int { return db.keys.count }
 func (db *DB) Expires() int { return db.expires.count }
 
 // MemoryUsed is the database's part of Keyspace.MemoryUsed.
-func (db *DB) MemoryUsed() int64 { return db.mem + db.keys.memory() + db.expires.memory() }
+func (db *DB) MemoryUsed() int64 {
+	keys, expires := db.Overhead()
+	return db.mem + keys + expires
+}
+
+// Overhead is the part of MemoryUsed that finds keys and those of them that expire,
+// rather than holding anything.
+func (db *DB) Overhead() (keys, expires int64) {
+	return db.keys.memory() + db.pins.memory(), db.expires.memory()
+}
 
 // Lookup finds key, without judging its expiry.
 func (db *DB) Lookup(key []byte) (Ref, bool) {
@@ -77,12 +123,13 @@ func (db *DB) DeleteIfEmpty(key []byte) bool {
 
 // Flush empties the database in constant time.
 func (db *DB) Flush() {
-	var next *arena.Arena
-	if db.arena != nil {
-		db.arena.Drop()
-		next = db.ks.pool.NewArena()
+	if db.arena == nil {
+		db.store = db.ks.newHeapStore()
+		return
 	}
-	db.store = db.ks.newStore(next)
+	db.arena.Drop()
+	db.chains.Drop()
+	db.store = db.ks.newStore()
 }
 
 // SetObject stores obj under key in the place of any value and removes the
@@ -222,37 +269,30 @@ func (db *DB) putAt(hash uint64, slot **header, h *header) {
 	if slot == nil {
 		db.keys.insert(hash, h)
 	} else {
-		db.forget(hash, *slot)
+		old := *slot
 		*slot = h
+		db.forget(hash, old)
 	}
 	if h.hasExpire() {
 		db.expires.insert(hash, h)
 	}
-	if h.boxed() {
-		h.box().moveTo(&db.account)
-	} else {
-		db.mem += int64(h.memory())
-	}
+	db.own(h)
 }
 
 // take removes a record from the database. An object of it lives on, owned by nobody; an
 // inline record can be read until the next Reclaim.
 func (db *DB) take(hash uint64, h *header) {
-	db.forget(hash, h)
 	db.keys.remove(hash, h)
+	db.forget(hash, h)
 }
 
-// forget undoes what put did beside the table of keys.
+// forget undoes what put did beside the table of keys, which must not hold the record
+// any more.
 func (db *DB) forget(hash uint64, h *header) {
 	if h.hasExpire() {
 		db.expires.remove(hash, h)
 	}
-	if h.boxed() {
-		h.box().moveTo(&db.ks.detached)
-	} else {
-		db.mem -= int64(h.memory())
-		h.free(db.arena)
-	}
+	db.disown(h, &db.ks.detached)
 }
 
 // swapRecord puts h in the place of the inline record in slot in the tables, same key,
@@ -263,11 +303,6 @@ func (db *DB) swapRecord(hash uint64, slot **header, h *header) {
 	if old.hasExpire() {
 		db.expires.replace(hash, old, h)
 	}
-	db.mem -= int64(old.memory())
-	old.free(db.arena)
-	if h.boxed() {
-		h.box().moveTo(&db.account)
-	} else {
-		db.mem += int64(h.memory())
-	}
+	db.disown(old, &db.ks.detached)
+	db.own(h)
 }

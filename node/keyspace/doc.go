@@ -60,13 +60,13 @@
 // rewritten, grown or given an expiry in place whenever the new size rounds to
 // the same allocation class. It is in the arena of its database, so that millions of
 // them are nothing to the garbage collector; a database that is emptied drops its
-// arena. With a key so long that the arena has no class for it it is in Go's heap. So
-// are fields and members of large aggregates, which have the same layout: a large
-// aggregate is deleted in constant time, and with an arena somebody would have to visit
-// all of them. Longer strings and all other types are boxes: Go
-// structs that begin with the same flags byte (box), followed by key, expiry and
-// type. A table slot points to either; the flags byte tells which. All pointer casts
-// are in record.go, where their rules are, but for two in table.go.
+// arena. Fields and members of large aggregates have the same layout, but are in Go's
+// heap: a large aggregate is deleted in constant time, and with an arena somebody would
+// have to visit all of them. Longer strings, those whose keys are so long that the arena
+// has no class for them, and all other types are boxes: Go structs that begin with the
+// same flags byte (box), followed by key, expiry and type. A table slot points to
+// either; the flags byte tells which. All pointer casts are in record.go and
+// table_memory.go, with their rules.
 //
 // # Tables
 //
@@ -77,6 +77,10 @@
 // one bucket at a time, so that no operation ever pays for a whole rehash and
 // memory never doubles. The hash is seeded a process (hash/maphash), so no client
 // can construct collisions, and orders and cursors mean nothing across processes.
+//
+// The tables of a database, a slot a key, are as little to the garbage collector as its
+// short records: it does not read their slots. So it does not see the boxes that they
+// point to either, and a database keeps these alive by a list of its own (pins).
 //
 // A SCAN cursor is a point in the bit-reversed hash space, as in Redis: a bucket
 // covers a dyadic interval of it, growing halves an interval, shrinking joins

@@ -17,9 +17,7 @@ func (db *DB) SetExpire(key []byte, atMs int64) bool {
 		db.indexExpire(hash, h, atMs)
 		h.resize(h.flags&^flagExpire, len(h.str()), atMs)
 	default:
-		c := newInlineIn(db.arena, h.flags, h.keyBytes(), len(h.str()), atMs)
-		copy(c.str(), h.str())
-		db.putAt(hash, slot, c)
+		db.putAt(hash, slot, db.newString(h.flags, h.keyBytes(), h.str(), atMs))
 	}
 	return true
 }

@@ -144,7 +144,7 @@ func New(cfg Config) *Keyspace {
 	ks.detached.cfg = &ks.cfg
 	ks.dbs = make([]*DB, cfg.Databases)
 	for i := range ks.dbs {
-		ks.dbs[i] = &DB{id: i, ks: ks, store: ks.newStore(ks.pool.NewArena())}
+		ks.dbs[i] = &DB{id: i, ks: ks, store: ks.newStore()}
 	}
 	return ks
 }
@@ -163,7 +163,7 @@ func (ks *Keyspace) DB(i int) *DB { return ks.dbs[i] }
 // NewDB returns an empty database that is none of the numbered ones: a place to
 // build a value that may turn out to be no good, and to Move it from. What it holds is
 // in no digest and not in MemoryUsed, and all of it is in Go's heap.
-func (ks *Keyspace) NewDB() *DB { return &DB{id: -1, ks: ks, store: ks.newStore(nil)} }
+func (ks *Keyspace) NewDB() *DB { return &DB{id: -1, ks: ks, store: ks.newHeapStore()} }
 
 // Swap exchanges the contents of databases i and j in constant time (SWAPDB).
 func (ks *Keyspace) Swap(i, j int) {

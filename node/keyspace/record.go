@@ -8,7 +8,7 @@ import (
 	"github.com/redoubtdb/redoubt/internal/arena"
 )
 
-// This file has the package's unsafe code but for the two casts in table.go. What
+// This file has the package's unsafe code but for that of table_memory.go. What
 // makes it sound:
 //
 //   - A *header points to the first byte of a whole allocation: either bytes in the
@@ -17,7 +17,8 @@ import (
 //     never changes for the life of the allocation.
 //   - The garbage collector takes an object's pointer map from its allocation, not
 //     from the type of the pointer to it, so a slot of type *header keeps boxes
-//     and all they point to alive, and is free to skip what is inside a byte slice.
+//     and all they point to alive where slots are read (table_memory.go), and is free to
+//     skip what is inside a byte slice.
 //     A pointer into an arena is none of its own, so it does not follow it: such a record
 //     is there until its database frees it and the Keyspace reclaims it.
 //   - No pointer behind the end of an allocation is ever formed, not even for an
@@ -43,6 +44,7 @@ type header struct{ flags uint8 }
 type box struct {
 	header
 	typ    Type
+	pin    uint32 // place in the pins of its database
 	expire int64
 	key    []byte
 	home   *account
@@ -203,14 +205,18 @@ func newInline(flags uint8, key []byte, n int, at int64) *header {
 	return h
 }
 
-// newInlineIn is newInline in an arena, if there is one and the record is not too long
-// for it.
+// inlineFits reports whether a string of n bytes is in an inline record, in an arena if
+// there is one.
+func inlineFits(a *arena.Arena, key []byte, n int, at int64) bool {
+	return n <= inlineMax && (a == nil || inlineSize(key, n, at) <= arena.MaxSize)
+}
+
+// newInlineIn is newInline in an arena, if there is one. The record must fit (inlineFits).
 func newInlineIn(a *arena.Arena, flags uint8, key []byte, n int, at int64) *header {
-	size := inlineSize(key, n, at)
-	if a == nil || size > arena.MaxSize {
+	if a == nil {
 		return newInline(flags, key, n, at)
 	}
-	h := (*header)(a.Alloc(size))
+	h := (*header)(a.Alloc(inlineSize(key, n, at)))
 	h.flags = flagArena
 	h.write(flags, key, n, at)
 	return h

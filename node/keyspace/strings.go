@@ -78,9 +78,9 @@ func (db *DB) newString(flags uint8, key, val []byte, at int64) *header {
 }
 
 // newString makes a record of a string in the form its length asks for. A short one is in
-// the arena, if there is one.
+// the arena, if there is one, unless its key is too long for that.
 func newString(a *arena.Arena, home *account, flags uint8, key, val []byte, at int64) *header {
-	if len(val) <= inlineMax {
+	if inlineFits(a, key, len(val), at) {
 		h := newInlineIn(a, flags, key, len(val), at)
 		copy(h.str(), val)
 		return h
@@ -173,10 +173,10 @@ func (db *DB) growString(hash uint64, slot **header, n int) []byte {
 		s.grow(n)
 		return s.b
 	}
-	if n <= inlineMax {
-		if h.fitsInPlace(n, at) {
-			return h.resize(flagRaw, n, at)
-		}
+	if n <= inlineMax && h.fitsInPlace(n, at) {
+		return h.resize(flagRaw, n, at)
+	}
+	if inlineFits(db.arena, h.keyBytes(), n, at) {
 		c := newInlineIn(db.arena, flagRaw, h.keyBytes(), n, at)
 		v := c.str()
 		clear(v[copy(v, h.str()):])

@@ -3,7 +3,8 @@ package keyspace
 import (
 	"hash/maphash"
 	"math/bits"
-	"unsafe"
+
+	"github.com/redoubtdb/redoubt/internal/arena"
 )
 
 var seed = maphash.MakeSeed()
@@ -38,6 +39,10 @@ type bucket struct {
 // segments, the first of which doubles up to full size so that small tables are
 // small. The zero value is empty and ready.
 type table struct {
+	// arena is where overflow buckets are, with segments that the garbage collector does
+	// not read: somebody else keeps the records alive. nil: all of it is in Go's heap,
+	// and keeps them alive.
+	arena     *arena.Arena
 	segments  [][]bucket
 	n         uint64
 	mask      uint64
@@ -46,18 +51,6 @@ type table struct {
 }
 
 func tagOf(hash uint64) uint64 { return hash>>57 | 0x80 }
-
-func (b *bucket) next() *bucket {
-	if b.meta < chained {
-		return nil
-	}
-	return (*bucket)(unsafe.Pointer(b.slots[lastSlot]))
-}
-
-func (b *bucket) link(child *bucket) {
-	b.meta = b.meta&^(0xff<<(8*lastSlot)) | chained
-	b.slots[lastSlot] = (*header)(unsafe.Pointer(child))
-}
 
 // used is the number of records in b, not counting the rest of its chain.
 func (b *bucket) used() int {
@@ -113,7 +106,7 @@ func (t *table) find(hash uint64, key []byte) **header {
 // insert adds a record whose key is not in the table.
 func (t *table) insert(hash uint64, h *header) {
 	if t.n == 0 {
-		t.segments = [][]bucket{make([]bucket, 1)}
+		t.segments = [][]bucket{t.newBuckets(1)}
 		t.n, t.mask = 1, 1
 	}
 	t.push(t.bucketOf(hash), tagOf(hash), h)
@@ -130,10 +123,9 @@ func (t *table) push(b *bucket, tag uint64, h *header) {
 	}
 	used := b.used()
 	if used == slotsPerBucket {
-		child := new(bucket)
+		child := t.newOverflow()
 		child.set(0, b.tag(lastSlot), b.slots[lastSlot])
 		b.link(child)
-		t.overflows++
 		b, used = child, 1
 	}
 	b.set(used, tag, h)
@@ -170,7 +162,7 @@ func (t *table) remove(hash uint64, h *header) {
 	if parent != nil && j == 1 {
 		parent.meta &^= chained
 		parent.set(lastSlot, last.tag(0), last.slots[0])
-		t.overflows--
+		t.freeOverflow(last)
 	}
 	t.count--
 	if t.n > 1 && 2*t.count < shrinkLoad*int(t.n) {
@@ -192,7 +184,7 @@ func (t *table) split() {
 	*low = bucket{}
 	for b := &old; b != nil; b = b.next() {
 		if b != &old {
-			t.overflows--
+			t.freeOverflow(b)
 		}
 		for i := range b.used() {
 			dst := low
@@ -216,7 +208,7 @@ func (t *table) join() {
 	into := t.at(t.n - (t.mask+1)/2)
 	for b := &old; b != nil; b = b.next() {
 		if b != &old {
-			t.overflows--
+			t.freeOverflow(b)
 		}
 		for i := range b.used() {
 			t.push(into, b.tag(i), b.slots[i])
@@ -229,12 +221,13 @@ func (t *table) join() {
 func (t *table) reserve(i uint64) {
 	if i>>segmentBits > 0 {
 		if int(i>>segmentBits) == len(t.segments) {
-			t.segments = append(t.segments, make([]bucket, segmentBuckets))
+			t.segments = append(t.segments, t.newBuckets(segmentBuckets))
 		}
 		return
 	}
 	if first := t.segments[0]; int(i) == len(first) {
-		t.segments[0] = append(make([]bucket, 0, 2*len(first)), first...)[:2*len(first)]
+		t.segments[0] = t.newBuckets(2 * len(first))
+		copy(t.segments[0], first)
 	}
 }
 
@@ -248,7 +241,8 @@ func (t *table) release() {
 		return
 	}
 	if first := t.segments[0]; int(t.n)*4 <= len(first) {
-		t.segments[0] = append([]bucket(nil), first[:len(first)/2]...)
+		t.segments[0] = t.newBuckets(len(first) / 2)
+		copy(t.segments[0], first)
 	}
 }
 
@@ -263,14 +257,4 @@ func (t *table) each(fn func(*header) bool) {
 			}
 		}
 	}
-}
-
-// memory is the size of the table without its records, in bytes.
-func (t *table) memory() int64 {
-	if t.n == 0 {
-		return 0
-	}
-	size := int64(unsafe.Sizeof(bucket{}))
-	n := int64(len(t.segments)-1)*segmentBuckets + int64(t.overflows)
-	return n*size + int64(tracedAllocSize(len(t.segments[0])*int(size))) + int64(cap(t.segments))*int64(unsafe.Sizeof(t.segments[0]))
 }

@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
+	"github.com/redoubtdb/redoubt/internal/arena"
 	"pgregory.net/rapid"
 )
 
-func insertKey(tb *table, key string) {
+func insertKey(tb *table, key string) *header {
 	h := newInline(0, []byte(key), 0, NoExpire)
 	tb.insert(hashOf([]byte(key)), h)
+	return h
 }
 
 func removeKey(tb *table, key string) {
@@ -22,8 +25,25 @@ func removeKey(tb *table, key string) {
 // TestTableGrowsStepwise: no insert or removal adds or drops more than one bucket, and
 // memory follows the number of records both ways.
 func TestTableGrowsStepwise(t *testing.T) {
+	t.Run("Go's heap", func(t *testing.T) { testGrowsStepwise(t, nil) })
+	t.Run("arena", func(t *testing.T) {
+		var pool arena.Pool
+		defer pool.Close()
+		testGrowsStepwise(t, &pool)
+		pool.Reclaim()
+		if s := pool.Stats(); s.Allocated != 0 {
+			t.Errorf("emptied table: %+v", s)
+		}
+	})
+}
+
+func testGrowsStepwise(t *testing.T, pool *arena.Pool) {
 	const n = 20_000
 	var tb table
+	var alive []*header // a table with an arena keeps nothing alive
+	if pool != nil {
+		tb.arena = pool.NewArena()
+	}
 	step := func(op func()) {
 		t.Helper()
 		buckets, mem := tb.n, tb.memory()
@@ -36,7 +56,7 @@ func TestTableGrowsStepwise(t *testing.T) {
 		}
 	}
 	for i := range n {
-		step(func() { insertKey(&tb, fmt.Sprint(i)) })
+		step(func() { alive = append(alive, insertKey(&tb, fmt.Sprint(i))) })
 	}
 	checkTable(t, &tb)
 	if perKey := float64(tb.memory()) / n; perKey > 24 {
@@ -51,6 +71,7 @@ func TestTableGrowsStepwise(t *testing.T) {
 	if tb.memory() > 1024 || tb.overflows != 0 {
 		t.Errorf("emptied table takes %d bytes", tb.memory())
 	}
+	runtime.KeepAlive(alive)
 }
 
 // TestScanGuarantee: elements there throughout a scan are returned, elements absent
