@@ -11,11 +11,11 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// RequestHandover asks the shard's present leader to give up the shard, to node
-// h.To or to whoever is first. The request hangs on the leader's lease and ends
-// with its term; it names the epoch, too, so that no later leader takes it for
-// its own. ErrNoLeader when nobody leads; asking for the node that leads already
-// does nothing.
+// RequestHandover asks the leader of term h.Epoch, or the present one if that is zero,
+// to give up the shard, to node h.To or to whoever is first. The request hangs on the
+// leader's lease and ends with its term; it names the epoch, too, so that no later leader
+// takes it for its own. ErrNoLeader when nobody leads or the term has ended; asking for
+// the node that leads already does nothing.
 func (s *Shard) RequestHandover(ctx context.Context, h Handover) error {
 	st, err := s.State(ctx)
 	switch {
@@ -23,6 +23,8 @@ func (s *Shard) RequestHandover(ctx context.Context, h Handover) error {
 		return fmt.Errorf("request hand-over: %w", err)
 	case st.Leader == nil:
 		return fmt.Errorf("request hand-over: %w", ErrNoLeader)
+	case h.Epoch != 0 && h.Epoch != st.Leader.Epoch:
+		return fmt.Errorf("request hand-over: %w of epoch %d: it has ended", ErrNoLeader, h.Epoch)
 	case st.Leader.NodeID == h.To:
 		return nil
 	}

@@ -42,6 +42,8 @@ func TestHandover(t *testing.T) {
 		e.ok(a.Resign(e.ctx()))
 		b := e.campaign(e.open(), "b", wal.Position{})
 		e.noRequest(s)
+		e.isErr(s.RequestHandover(e.ctx(), Handover{To: "a", Epoch: h.Epoch}), ErrNoLeader)
+		e.noRequest(s)
 		e.ok(s.RequestHandover(e.ctx(), Handover{}))
 		if h := <-told; h.To != "" || h.Epoch != b.Epoch() {
 			t.Fatalf("told %+v, epoch is %d", h, b.Epoch())

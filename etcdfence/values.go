@@ -93,7 +93,7 @@ type NodeInfo struct {
 // Handover asks the primary to let another node take the shard.
 type Handover struct {
 	To    string    `json:"to"`    // node to take over; empty: whoever is first
-	Epoch int64     `json:"epoch"` // the term that is asked to end; set by RequestHandover
+	Epoch int64     `json:"epoch"` // the term that is asked to end; see RequestHandover
 	Time  time.Time `json:"time"`  // when it was asked; set by RequestHandover
 }
 

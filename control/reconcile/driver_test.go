@@ -301,6 +301,9 @@ func (w worldShards) RequestHandover(_ context.Context, _ string, shard int, h e
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.shards[shard]
+	if h.Epoch != s.epoch {
+		return fmt.Errorf("%w: epoch %d, not %d", etcdfence.ErrNoLeader, s.epoch, h.Epoch)
+	}
 	s.asked = &Handover{Shard: shard, To: h.To, Epoch: s.epoch}
 	return w.write()
 }

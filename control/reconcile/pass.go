@@ -141,7 +141,7 @@ func (d *Driver) carryOut(ctx context.Context, c *Cluster, made Decision) error 
 		switch a := a.(type) {
 		case Handover:
 			d.memory.ask(c.Name, a, time.Now())
-			err = d.cfg.Shards.RequestHandover(ctx, c.Name, a.Shard, etcdfence.Handover{To: a.To})
+			err = d.cfg.Shards.RequestHandover(ctx, c.Name, a.Shard, etcdfence.Handover{To: a.To, Epoch: a.Epoch})
 			if errors.Is(err, etcdfence.ErrNoLeader) {
 				err = nil // it has ended by itself
 			}
