@@ -149,5 +149,6 @@ func TestTerraformRunsClusters(t *testing.T) {
 		t.Errorf("%s is not in S3:\n%s", status.URIs[0], out)
 	}
 	t.Run("every resource and data source", func(t *testing.T) { runsEveryResource(t, tf) })
+	t.Run("acceptance", func(t *testing.T) { passesAcceptance(t, tf) })
 	t.Run("a dump of a redis-server", func(t *testing.T) { importsADump(t, tf, h.s3) })
 }
