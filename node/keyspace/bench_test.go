@@ -203,6 +203,26 @@ func BenchmarkGC5MKeys(b *testing.B) {
 	runtime.KeepAlive(db)
 }
 
+// BenchmarkGC1MHashes is the same beside a million hashes of ten fields, of which each is
+// three objects in Go's heap.
+func BenchmarkGC1MHashes(b *testing.B) {
+	db := New(Config{}).DB(0)
+	key, val := make([]byte, 0, 16), make([]byte, 16)
+	for i := range 1_000_000 {
+		h, err := db.HashForWrite(key16(key, i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for f := range 10 {
+			h.Set([]byte{byte('a' + f)}, val)
+		}
+	}
+	for b.Loop() {
+		runtime.GC()
+	}
+	runtime.KeepAlive(db)
+}
+
 func BenchmarkDigest1MKeys(b *testing.B) {
 	db := filled(1_000_000)
 	b.ReportAllocs()
