@@ -143,14 +143,15 @@ func (o *agentOptions) config(cmd *cobra.Command) (agent.Config, error) {
 	if err != nil {
 		return none, usagef(cmd, "%w", err)
 	}
-	own, err := os.Executable()
+	engines, err := agent.OwnEngine(node.Version())
 	if err != nil {
-		return none, fmt.Errorf("find this program: %w", err)
+		return none, err
 	}
+	engines.Dir = o.engines
 	return agent.Config{
 		HostID: o.hostID, AZ: o.az, Address: o.address, Bind: o.bind, Memory: o.memory,
 		FirstPort: first, LastPort: last, Dir: o.dir,
-		Engines: agent.Engines{Dir: o.engines, Own: own, OwnVersion: node.Version()}, Version: node.Version(),
+		Engines: engines, Version: node.Version(),
 		NodeFlags: flags, StopNodes: o.stopNodes, Grace: o.grace, HostTTL: o.hostTTL,
 		LogSize: int64(o.logSize), LogFiles: o.logFiles,
 	}, nil

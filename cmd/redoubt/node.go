@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -152,6 +154,9 @@ func (o *nodeOptions) check(cmd *cobra.Command) error {
 
 func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 	ctx := cmd.Context()
+	// What an agent starts as /proc/self/exe would be listed as "exe". Where there is no
+	// such file, there was no such start.
+	_ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 	log, err := newLogger(cmd.ErrOrStderr(), o.logLevel, o.logFormat)
 	if err != nil {
 		return usagef(cmd, "%w", err)

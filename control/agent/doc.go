@@ -12,6 +12,8 @@
 //     process may have held, and only then starts the node again: the shard need not
 //     wait for the lease to run out, and a live primary never loses it this way.
 //   - A process is never signalled by a pid that may have become another's.
+//   - A node runs the version that it is assigned: the agent's own program is the build
+//     that runs, whatever has taken its place on the disk since.
 //   - A node that is to stop is asked to (SIGTERM: it hands over), killed after a
 //     grace time, and its folder removed. One that nobody assigns any more, too.
 //

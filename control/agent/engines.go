@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,8 +16,25 @@ import (
 type Engines struct {
 	// Dir has one program a version, named by it; "": the agent's own program alone.
 	Dir string
-	// Own is the agent's program and its version.
+	// Own is the agent's program and its version. Whatever is there when a node starts is
+	// run, unless OwnEngine made this.
 	Own, OwnVersion string
+
+	self fs.FileInfo // of OwnEngine: what is at Own must be this
+}
+
+// OwnEngine is the program of this process. Nodes run that very build: one that has taken
+// its place on the disk since has another version, and is for the next agent to offer.
+func OwnEngine(version string) (Engines, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return Engines{}, fmt.Errorf("find this program: %w", err)
+	}
+	self, err := os.Stat(cmp.Or(selfProgram, own))
+	if err != nil {
+		return Engines{}, fmt.Errorf("look at this program: %w", err)
+	}
+	return Engines{Own: own, OwnVersion: version, self: self}, nil
 }
 
 // List names the versions, oldest first.
@@ -38,22 +56,46 @@ func (e Engines) List() ([]string, error) {
 	return versions, nil
 }
 
-// errNoEngine: there is no program of the version.
-var errNoEngine = errors.New("agent: no such engine")
+var (
+	// errNoEngine: there is no program of the version.
+	errNoEngine = errors.New("agent: no such engine")
+	// errReplaced: there was one.
+	errReplaced = errors.New("agent: the program was replaced since this agent started")
+)
 
-// Path is the program of a version.
-func (e Engines) Path(version string) (string, error) {
+// Program is what to run for a version, and by which name it is to be listed.
+func (e Engines) Program(version string) (path, name string, err error) {
 	have, err := e.List()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	switch {
 	case !slices.Contains(have, version):
-		return "", fmt.Errorf("%w: version %q, this host has %s", errNoEngine, version, strings.Join(have, ", "))
-	case e.Dir == "":
-		return e.Own, nil
+		return "", "", fmt.Errorf("%w: version %q, this host has %s", errNoEngine, version, strings.Join(have, ", "))
+	case e.Dir != "":
+		path = filepath.Join(e.Dir, version)
+		return path, path, nil
+	case e.self == nil:
+		return e.Own, e.Own, nil
+	case selfProgram != "":
+		return selfProgram, e.Own, nil
 	}
-	return filepath.Join(e.Dir, version), nil
+	if err := unchanged(e.Own, e.self); err != nil {
+		return "", "", fmt.Errorf("version %s: %w", version, err)
+	}
+	return e.Own, e.Own, nil
+}
+
+// unchanged tells whether a file still is what it was.
+func unchanged(path string, was fs.FileInfo) error {
+	is, err := os.Stat(path)
+	if err == nil && os.SameFile(is, was) && is.Size() == was.Size() && is.ModTime().Equal(was.ModTime()) {
+		return nil
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s; start the agent again for what is there now", errReplaced, path)
+	}
+	return fmt.Errorf("look at this program: %w", err)
 }
 
 func isProgram(path string) bool {

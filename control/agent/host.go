@@ -112,7 +112,7 @@ func (h *host) Start(s step) (process, error) {
 	if err := h.site.check(a); err != nil {
 		return nil, err
 	}
-	program, err := h.engines.Path(a.Engine)
+	program, name, err := h.engines.Program(a.Engine)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +143,7 @@ func (h *host) Start(s step) (process, error) {
 		return nil, fmt.Errorf("prepare folder: %w", err)
 	}
 	cmd := exec.Command(program, args(f.config())...)
+	cmd.Args[0] = name
 	cmd.Dir, cmd.Env = string(f), h.site.environment(os.Environ(), a)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{lock}

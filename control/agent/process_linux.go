@@ -14,6 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// selfProgram is the program of this process whatever is at its path by now, and that of
+// a child until it executes another: /proc/self is whoever asks.
+const selfProgram = "/proc/self/exe"
+
 // pollMillis is how long the end of a process is waited for before it is looked
 // whether to wait any longer.
 const pollMillis = 250

@@ -2,6 +2,9 @@
 
 package agent
 
+// selfProgram: there is no way to a program but its path.
+const selfProgram = ""
+
 // openProcess: there are no handles here; a process is watched by its lock.
 func openProcess(int, *birth) handle { return nil }
 

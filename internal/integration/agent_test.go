@@ -413,6 +413,9 @@ func TestAgentStopsNodes(t *testing.T) {
 
 	changed := h.primary("")
 	before := h.awaitRunning(changed, 1)
+	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", before.PID)); err != nil || string(name) != "redoubt\n" {
+		t.Errorf("a node is listed as %q, %v", name, err)
+	}
 	h.assign(changed, 2, func(a *fleet.Assignment) { a.Parameters["maxclients"] = "123" })
 	after := h.awaitRunning(changed, 2)
 	if after.PID == before.PID || after.LastExit == nil || after.LastExit.Code != 0 {
