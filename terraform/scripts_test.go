@@ -264,6 +264,52 @@ redoubt_head_limit_bytes{cluster="carts",node="n2"} 4000
 	expect("nobody answers", publish(), nil)
 }
 
+// TestLogrotate: real logrotate, over a log that its writer has open for appending.
+func TestLogrotate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	logs := filepath.Join(dir, "logs")
+	content, err := os.ReadFile(machineFiles + "logrotate.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "logrotate.conf")
+	write(t, config, strings.ReplaceAll(string(content), "/var/log/redoubt/", logs+"/"))
+	rotate := func() {
+		t.Helper()
+		run(t, []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin"}, "env", "logrotate", "--state", filepath.Join(dir, "state"), config)
+	}
+	rotate() // no log yet
+	path := filepath.Join(logs, "agent.log")
+	write(t, path, "the first line\n")
+	log, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	rotate()
+	const limit = 64 << 20
+	for range 6 { // sparse: nothing is written but the end
+		if err := log.Truncate(limit); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(log, "the last line")
+		rotate()
+		fmt.Fprintln(log, "what comes after")
+		if now, err := os.ReadFile(path); err != nil || string(now) != "what comes after\n" {
+			t.Fatalf("after it was rotated the log holds %d bytes: %v", len(now), err)
+		}
+	}
+	entries, err := os.ReadDir(logs)
+	if err != nil || len(entries) != 5 {
+		t.Errorf("kept: %v, %v; want the log and four older ones", entries, err)
+	}
+	older, err := os.Stat(path + ".1")
+	if err != nil || older.Size() != limit+int64(len("the last line\n")) {
+		t.Errorf("the newest of the older ones: %v, %v", older, err)
+	}
+}
+
 func TestNodeMetricsURLs(t *testing.T) {
 	t.Parallel()
 	var nodes atomic.Value // of string

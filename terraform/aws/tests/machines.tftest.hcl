@@ -104,6 +104,18 @@ run "hosts" {
     condition     = strcontains(output.files["/etc/systemd/system/redoubt-agent.service"], "redoubt agent --host-id")
     error_message = "The agent runs as a unit."
   }
+  assert {
+    condition = { for file in jsondecode(output.files["/etc/redoubt/cloudwatch.json"]).logs.logs_collected.files.collect_list :
+      file.log_stream_name => [file.file_path, file.publish_multi_logs] } == {
+      "{instance_id}/agent" = ["/var/log/redoubt/agent.log", false]
+      "{instance_id}/nodes" = ["/var/lib/redoubt/nodes/*/log", true]
+    }
+    error_message = "The logs of the agent and of each of its nodes are shipped."
+  }
+  assert {
+    condition     = strcontains(output.files["/etc/redoubt/logrotate.conf"], "/var/log/redoubt/*.log") && strcontains(output.files["/usr/local/lib/redoubt/boot"], "redoubt-logs.timer")
+    error_message = "Logs are kept within bounds."
+  }
 }
 
 run "control" {

@@ -13,7 +13,10 @@ module "launch" {
   root_volume_size = var.root_volume_size
   template_arn     = var.template_arn
   units            = ["redoubt-credentials.service", "redoubt-agent.service", "redoubt-drain.service"]
-  logs             = { agent = "/var/log/redoubt/agent.log" }
+  logs = {
+    agent = "/var/log/redoubt/agent.log"
+    nodes = "/var/lib/redoubt/nodes/*/log" # rotated by the agent, which keeps older ones beside it
+  }
 
   binaries = { for version, engine in var.engines : version => merge(engine, { folder = local.engines }) }
 

@@ -105,7 +105,7 @@ variable "units" {
 }
 
 variable "logs" {
-  description = "Log files to ship, by stream name suffix."
+  description = "Log files to ship, by stream name suffix; or patterns with *, each file of which has a stream of its own."
   type        = map(string)
 }
 

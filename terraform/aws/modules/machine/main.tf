@@ -28,6 +28,9 @@ locals {
       file_path       = path
       log_group_name  = var.log_group
       log_stream_name = "{instance_id}/${stream}"
+      # Of several files that a pattern names only the newest is read otherwise. Each has
+      # a stream of its own then, with its path behind the name.
+      publish_multi_logs = strcontains(path, "*")
     }] } } }
     metrics = {
       namespace = var.metrics_namespace
@@ -47,8 +50,10 @@ locals {
       mode    = "0644"
     } },
     { "/etc/redoubt/cloudwatch.json" = { content = local.cloudwatch, mode = "0644" } },
-    { for unit in ["redoubt-certificate.service", "redoubt-certificate.timer", "redoubt-metrics.service", "redoubt-metrics.timer"] :
-    "/etc/systemd/system/${unit}" => { content = file("${path.module}/files/${unit}"), mode = "0644" } },
+    { "/etc/redoubt/logrotate.conf" = { content = file("${path.module}/files/logrotate.conf"), mode = "0644" } },
+    { for unit in [
+      "redoubt-certificate.service", "redoubt-certificate.timer", "redoubt-metrics.service", "redoubt-metrics.timer", "redoubt-logs.service", "redoubt-logs.timer",
+    ] : "/etc/systemd/system/${unit}" => { content = file("${path.module}/files/${unit}"), mode = "0644" } },
     var.files,
   )
 
@@ -61,10 +66,10 @@ locals {
     ],
     [
       "id -u ${var.user} >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin ${var.user}",
-      "dnf -y -q install amazon-cloudwatch-agent",
+      "dnf -y -q install amazon-cloudwatch-agent logrotate",
       "systemctl daemon-reload",
       "systemctl enable --now redoubt-certificate.service",
-      "systemctl enable --now redoubt-certificate.timer redoubt-metrics.timer",
+      "systemctl enable --now redoubt-certificate.timer redoubt-metrics.timer redoubt-logs.timer",
       "/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:/etc/redoubt/cloudwatch.json",
     ],
     [for unit in var.units : "systemctl enable --now ${unit}"],

@@ -46,7 +46,7 @@ variable "log_group" {
 }
 
 variable "logs" {
-  description = "Log files to ship, by stream name suffix."
+  description = "Log files to ship, by stream name suffix; or patterns with *, each file of which has a stream of its own. Those in /var/log/redoubt are kept within 64 MiB and four older ones."
   type        = map(string)
 }
 
