@@ -260,6 +260,16 @@ redoubt_head_limit_bytes{cluster="carts",node="n2"} 4000
 	if value, ok := got["Primaries Cluster=carts"]; ok {
 		t.Errorf("a replica counts as %v primaries", value)
 	}
+	body.Store(`redoubt_control_cluster_status{cluster="carts",status="modifying"} 1
+redoubt_control_cluster_status{cluster="shop",status="available"} 1
+redoubt_control_queue_depth 0
+`)
+	got = publish()
+	for name, want := range map[string]float64{"ClusterAvailable Cluster=shop": 1, "ClusterAvailable Cluster=carts": 0} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v (%v), want %v, of %v", name, value, ok, want, got)
+		}
+	}
 	server.Close()
 	expect("nobody answers", publish(), nil)
 }

@@ -153,6 +153,8 @@ module "control" {
   client_security_group_ids = var.client_security_group_ids
   client_cidrs              = var.client_cidrs
   deletion_protection       = var.deletion_protection
+
+  prometheus_security_group_ids = var.prometheus_security_group_ids
 }
 
 module "monitoring" {

@@ -83,7 +83,7 @@ variable "client_cidrs" {
 }
 
 variable "prometheus_security_group_ids" {
-  description = "Security groups of Prometheus servers that scrape etcd (port 2381) and the host agents (port 9121)."
+  description = "Security groups of Prometheus servers that scrape etcd (port 2381), the host agents and the control plane (port 9121)."
   type        = list(string)
   default     = []
 }

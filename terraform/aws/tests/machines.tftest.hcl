@@ -146,6 +146,38 @@ run "control" {
     condition     = contains(split("\n", output.files["/etc/redoubt/machine.env"]), "CERTIFICATE_NAMES=\"control.shop.internal\"")
     error_message = "The certificate has the API's name."
   }
+  assert {
+    condition = alltrue([for line in ["CONTROL_METRICS_LISTEN=\"127.0.0.1:9121\"", "METRICS_URLS=\"http://127.0.0.1:9121/metrics\""] :
+    contains(split("\n", output.files["/etc/redoubt/machine.env"]), line)])
+    error_message = "Metrics are for the machine itself."
+  }
+  assert {
+    condition     = strcontains(output.files["/etc/systemd/system/redoubt-control.service"], " --metrics-listen $${CONTROL_METRICS_LISTEN} ") && length(aws_vpc_security_group_ingress_rule.metrics) == 0
+    error_message = "The control plane serves metrics."
+  }
+}
+
+run "control_for_prometheus" {
+  module {
+    source = "./modules/control"
+  }
+  variables {
+    instances                     = 2
+    zone_id                       = "Z1"
+    host_name                     = "control.shop.internal"
+    client_security_group_ids     = ["sg-app"]
+    client_cidrs                  = []
+    deletion_protection           = true
+    prometheus_security_group_ids = ["sg-prometheus"]
+  }
+  assert {
+    condition     = contains(split("\n", output.files["/etc/redoubt/machine.env"]), "CONTROL_METRICS_LISTEN=\"0.0.0.0:9121\"")
+    error_message = "Prometheus reaches the metrics."
+  }
+  assert {
+    condition     = one(aws_vpc_security_group_ingress_rule.metrics).from_port == 9121 && one(aws_vpc_security_group_ingress_rule.metrics).referenced_security_group_id == "sg-prometheus"
+    error_message = "Prometheus is let in."
+  }
 }
 
 run "secrets_from_parameters" {

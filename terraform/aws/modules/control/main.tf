@@ -1,5 +1,6 @@
 locals {
-  port = 8443
+  port         = 8443
+  metrics_port = 9121
 }
 
 module "launch" {
@@ -13,7 +14,11 @@ module "launch" {
   store_delete      = true # retention of snapshots, and what no snapshot needs any more
   units             = ["redoubt-credentials.service", "redoubt-control.service"]
   logs              = { control = "/var/log/redoubt/control.log" }
-  environment       = { CONTROL_LISTEN = ":${local.port}" }
+  environment = {
+    CONTROL_LISTEN         = ":${local.port}"
+    CONTROL_METRICS_LISTEN = length(var.prometheus_security_group_ids) > 0 ? "0.0.0.0:${local.metrics_port}" : "127.0.0.1:${local.metrics_port}"
+    METRICS_URLS           = "http://127.0.0.1:${local.metrics_port}/metrics"
+  }
   files = {
     "/usr/local/bin/redoubt-first-token"          = { content = file("${path.module}/files/first-token.sh"), mode = "0755" }
     "/etc/systemd/system/redoubt-control.service" = { content = file("${path.module}/files/redoubt-control.service") }
@@ -95,6 +100,16 @@ resource "aws_vpc_security_group_ingress_rule" "control" {
   ip_protocol                  = "tcp"
   from_port                    = local.port
   to_port                      = local.port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "metrics" {
+  count                        = length(var.prometheus_security_group_ids)
+  security_group_id            = module.launch.security_group_id
+  description                  = "Prometheus"
+  referenced_security_group_id = var.prometheus_security_group_ids[count.index]
+  ip_protocol                  = "tcp"
+  from_port                    = local.metrics_port
+  to_port                      = local.metrics_port
 }
 
 # TCP: TLS is between the client and the control plane, with the latter's certificate.

@@ -95,3 +95,9 @@ variable "deletion_protection" {
   description = "Keep the load balancer from being deleted."
   type        = bool
 }
+
+variable "prometheus_security_group_ids" {
+  description = "Security groups that may scrape the metrics port; none: it listens on the loopback interface only."
+  type        = list(string)
+  default     = []
+}

@@ -39,6 +39,7 @@ series == "etcd_server_has_leader" { print "EtcdHasLeader", "Count", value, "" }
 series == "etcd_mvcc_db_total_size_in_bytes" { size = value }
 series == "etcd_server_quota_backend_bytes" { quota = value }
 series == "redoubt_role" && value == 1 { primaries[label($0, "cluster")]++ }
+series == "redoubt_control_cluster_status" && value == 1 { print "ClusterAvailable", "Count", label($0, "status") == "available" ? 1 : 0, label($0, "cluster") }
 series == "redoubt_head_bytes" { bytes[label($0, "node")] = value; cluster[label($0, "node")] = label($0, "cluster") }
 series == "redoubt_head_limit_bytes" { limit[label($0, "node")] = value }
 END {
