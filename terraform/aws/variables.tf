@@ -91,7 +91,7 @@ variable "prometheus_security_group_ids" {
 # --- programs
 
 variable "redoubt_binary" {
-  description = "The redoubt program: an s3:// or https:// URL, and the SHA-256 of the file."
+  description = "The redoubt program: an s3:// or https:// URL, and the SHA-256 of the file. Before it changes, name its version in engines."
   type        = object({ url = string, sha256 = string })
   validation {
     condition     = can(regex("^(s3|https)://.+/.+", var.redoubt_binary.url)) && can(regex("^[0-9a-f]{64}$", var.redoubt_binary.sha256))
@@ -100,7 +100,7 @@ variable "redoubt_binary" {
 }
 
 variable "engines" {
-  description = "Versions of redoubt that nodes can run, by version, for upgrades node by node; none: that of redoubt_binary."
+  description = "Versions of redoubt that nodes can run, by version, for upgrades node by node; none: that of redoubt_binary, which then must not change: name the old version here first, as hosts that are replaced have what is here and nothing else. Take a version out when no cluster has it."
   type        = map(object({ url = string, sha256 = string }))
   default     = {}
   validation {

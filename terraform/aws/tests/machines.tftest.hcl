@@ -118,6 +118,53 @@ run "hosts" {
   }
 }
 
+# Auto scaling may replace a host at any time: by one that cannot run what is there.
+run "another_program_and_no_engines" {
+  command = plan
+  module {
+    source = "./modules/hosts"
+  }
+  variables {
+    platform                  = merge(var.platform, { binary = { url = "s3://artifacts/redoubt-2", sha256 = "02" } })
+    hosts_per_az              = 2
+    memory_percent            = 85
+    ports                     = { first = 6379, last = 6479 }
+    engines                   = {}
+    client_security_group_ids = []
+    client_cidrs              = []
+    drain_seconds             = 240
+  }
+  expect_failures = [output.autoscaling_group_names]
+}
+
+run "another_program_beside_the_old_one" {
+  module {
+    source = "./modules/hosts"
+  }
+  variables {
+    platform       = merge(var.platform, { binary = { url = "s3://artifacts/redoubt-2", sha256 = "02" } })
+    hosts_per_az   = 2
+    memory_percent = 85
+    ports          = { first = 6379, last = 6479 }
+    engines = {
+      "v1" = { url = "s3://artifacts/redoubt", sha256 = "00" }
+      "v2" = { url = "s3://artifacts/redoubt-2", sha256 = "02" }
+    }
+    client_security_group_ids = []
+    client_cidrs              = []
+    drain_seconds             = 240
+  }
+  assert {
+    condition = alltrue([for version, url in { v1 = "s3://artifacts/redoubt", v2 = "s3://artifacts/redoubt-2" } :
+    strcontains(output.files["/usr/local/lib/redoubt/boot"], "fetch '/usr/local/lib/redoubt/engines/${version}' '${url}'")])
+    error_message = "Hosts have both versions."
+  }
+  assert {
+    condition     = contains(split("\n", output.files["/etc/redoubt/machine.env"]), "AGENT_FLAGS=\"--engines=/usr/local/lib/redoubt/engines\"")
+    error_message = "The agent offers both versions."
+  }
+}
+
 run "control" {
   module {
     source = "./modules/control"

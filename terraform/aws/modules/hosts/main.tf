@@ -53,6 +53,15 @@ locals {
   hook = "drain"
 }
 
+# The program that the first hosts had. Without engines it is the only version that there
+# is, and clusters that exist need it on hosts to come: see the outputs' precondition.
+resource "terraform_data" "first_binary" {
+  input = var.platform.binary.sha256
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 # One group a zone: a group over several zones would balance them by ending hosts.
 resource "aws_autoscaling_group" "this" {
   for_each            = var.platform.subnet_ids

@@ -97,7 +97,7 @@ variable "drain_seconds" {
 }
 
 variable "engines" {
-  description = "Versions of redoubt that nodes can run, by version; none: that of the agent."
+  description = "Versions of redoubt that nodes can run, by version; none: that of the agent, and platform.binary must not change until it is named here."
   type        = map(object({ url = string, sha256 = string }))
 }
 
