@@ -24,6 +24,7 @@ type decider struct {
 	blocked []string // why something does not go on
 	pending []string // what is left to do
 	refused string   // part of the spec that will not be carried out
+	lacking string   // why no host can run the engine that is asked for; "" if one can
 	failed  string   // why the cluster cannot be created
 	again   time.Duration
 	done    int // nodes as asked
@@ -54,29 +55,18 @@ func (d *decider) takeStock() {
 		hosts = append(hosts, placement.Host{Host: h.Host, Usable: h.Alive})
 	}
 	d.fleet = placement.NewFleet(hosts)
-	floor := in.Cluster.Status.EngineVersion
 	for _, a := range in.Assigned {
 		d.fleet.Take(a.Host, a.Assignment)
-		if a.Cluster == in.Cluster.Name && a.Goal == fleet.Run && spec.CompareEngines(a.Engine, floor) > 0 {
-			floor = a.Engine
+		if a.Cluster == in.Cluster.Name && newer(a.Engine, d.status.EngineVersion) {
+			d.status.EngineVersion = a.Engine
 		}
 	}
-	d.engine = in.Cluster.Spec.EngineVersion
-	switch {
-	case d.engine == "" && floor != "":
-		d.engine = floor
-	case d.engine == "":
-		d.engine = newestEngine(in.Hosts)
-	case floor != "" && spec.CompareEngines(d.engine, floor) < 0:
-		d.refused = fmt.Sprintf("engine_version %s is older than %s: the log may hold entries that it does not read", d.engine, floor)
-		d.engine = floor
-	}
+	d.chooseEngine(hosts)
 	d.shards = in.Cluster.Spec.NumShards
 	if n := len(in.Cluster.Status.Shards); n > 0 && n != d.shards {
 		d.refused = fmt.Sprintf("num_shards cannot be changed from %d to %d", n, d.shards)
 		d.shards = n
 	}
-	d.status.EngineVersion = d.engine
 	if d.status.ObservedVersion == 0 && d.status.Status == "" {
 		d.status.Status = spec.Creating
 	}
@@ -92,9 +82,12 @@ func slotsOf(shard, n int) string {
 }
 
 func (d *decider) run() {
-	if d.engine == "" {
-		d.block("no host is there that has an engine")
-		return
+	if d.lacking != "" {
+		d.block("%s", d.lacking)
+		if d.engine == "" {
+			return
+		}
+		d.pend("engine %s, when a host has it", d.in.Cluster.Spec.EngineVersion)
 	}
 	if !d.initialize() {
 		return
@@ -169,8 +162,12 @@ func (d *decider) wake(after time.Duration) {
 	}
 }
 
-// assign changes or makes an assignment and takes note of it.
+// assign changes or makes an assignment and takes note of it. The status, which is
+// written first, has the engine before any process can have written with it.
 func (d *decider) assign(host string, a fleet.Assignment, issue bool, why string) {
+	if !newer(d.status.EngineVersion, a.Engine) {
+		d.status.EngineVersion = a.Engine
+	}
 	a.Generation++
 	d.fleet.Release(host, a.Node)
 	d.fleet.Take(host, a)

@@ -236,7 +236,12 @@ func TestDecide(t *testing.T) {
 			in.Nodes = append(in.Nodes, scene(3).Nodes[3])
 		}), []string{"restart node shop-0001-003"}, "-"},
 		{"an older engine is refused", scene(2, ask(func(c *spec.Cluster) { c.EngineVersion = "0.0.9" })), nil, "engine_version 0.0.9 is older than 0.1.0"},
-		{"an engine that no host has", scene(1, ask(func(c *spec.Cluster) { c.EngineVersion = "0.3.0" })), nil, "engine 0.3.0"},
+		{"an engine that no host has", scene(1, ask(func(c *spec.Cluster) { c.EngineVersion = "0.3.0" })), nil, "no host has engine 0.3.0: nodes stay with 0.1.0"},
+		{"lost nodes are replaced all the same", scene(1, ask(func(c *spec.Cluster) { c.EngineVersion = "0.3.0" }), host("b1", gone(time.Minute)), unregistered(2)),
+			[]string{"assign node shop-0001-003 on host", "stop node shop-0001-002 on host b1"}, "no host has engine 0.3.0"},
+		{"an engine that only a host has that is gone", scene(1, ask(func(c *spec.Cluster) { c.EngineVersion = "0.3.0" }), host("c1", func(h *Host) {
+			h.Alive, h.Engines = false, []string{"0.3.0"}
+		})), nil, "no host has engine 0.3.0"},
 		{"replicas that cannot read what a newer primary writes", scene(2, newEngine, leader(2), node(2, upgraded), func(in *Input) {
 			st := in.Shards[0]
 			st.Tail = 90000

@@ -42,8 +42,8 @@ type ClusterStatus struct {
 	// CACertificate is what clients verify its nodes by, PEM; "" without TLS.
 	CACertificate string        `json:"ca_certificate,omitempty"`
 	Shards        []ShardStatus `json:"shards"`
-	// EngineVersion is what was asked for, or chosen when nothing was. It only grows:
-	// a log may hold entries that an older engine does not read.
+	// EngineVersion is the newest engine that a node was ever given, "" before there was
+	// one. It only grows: the log may hold entries that an older engine does not read.
 	EngineVersion string `json:"engine_version"`
 	// EnginePatchVersion is the oldest engine that one of its nodes runs.
 	EnginePatchVersion string `json:"engine_patch_version"`
