@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -56,7 +57,7 @@ func (r *clusterResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	if asked, problems, at := plan.spec(&config); len(problems) > 0 {
 		at.problems(&resp.Diagnostics, "Invalid cluster", problems)
 	} else if exists && len(resp.RequiresReplace) == 0 {
-		at.problems(&resp.Diagnostics, "Invalid change", goesBack(&state, &plan, asked))
+		at.problems(&resp.Diagnostics, "Invalid change", r.goesBack(ctx, &state, asked.EngineVersion))
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
 }
@@ -85,14 +86,23 @@ func planNew(plan, config *clusterModel) {
 	plan.MaintenanceWindow, plan.SnapshotWindow = types.StringValue(with.MaintenanceWindow), types.StringValue(with.SnapshotWindow)
 }
 
-// goesBack reports an engine older than the one that there is.
-func goesBack(state, plan *clusterModel, asked spec.Cluster) spec.Problems {
-	if plan.EngineVersion.IsUnknown() {
+// goesBack reports an engine that the cluster cannot go back to; "" is one that is not
+// known yet. How far it was begun with the newer one, the control plane knows; if that
+// cannot be asked now, an apply reports it.
+func (r *clusterResource) goesBack(ctx context.Context, state *clusterModel, engine string) spec.Problems {
+	was := state.EngineVersion.ValueString()
+	if engine == "" || r.session == nil || spec.CheckEngineVersion(engine) != nil || spec.CompareEngines(engine, was) >= 0 {
 		return nil
 	}
-	was := asked
-	was.EngineVersion = state.EngineVersion.ValueString()
-	return was.CheckChange(&asked)
+	now, err := r.Clusters.Get(ctx, state.ID.ValueString())
+	if err != nil {
+		return nil
+	}
+	var status spec.ClusterStatus
+	if len(now.Status) > 0 && json.Unmarshal(now.Status, &status) != nil {
+		return nil
+	}
+	return spec.CheckEngineFloor(status.EngineVersion, engine)
 }
 
 // planDelete tells what a deletion does.

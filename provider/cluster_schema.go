@@ -83,7 +83,7 @@ func clusterArguments() map[string]schema.Attribute {
 		"parameter_group_name": schema.StringAttribute{Validators: notEmpty, Optional: true, Computed: true, Default: stringdefault.StaticString(spec.DefaultParameterGroup),
 			MarkdownDescription: "Parameter group whose settings the nodes have. Default `default`."},
 		"engine_version": schema.StringAttribute{Validators: notEmpty, Optional: true, Computed: true, PlanModifiers: keep,
-			MarkdownDescription: "Version of the engine; a newer one is rolled out node by node, none can be gone back from. Default: the newest that hosts have when the cluster is created."},
+			MarkdownDescription: "Version of the engine, one that a host has. A newer one is rolled out node by node; once a node was given it, there is no way back. Default: the newest that enough hosts for its nodes have when the cluster is created."},
 		"tls_enabled": schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(true),
 			MarkdownDescription: "Whether clients connect over TLS. Default true. Cannot be changed in place."},
 		"cluster_mode": schema.StringAttribute{Validators: notEmpty, Optional: true, Computed: true, Default: stringdefault.StaticString(spec.ModeDisabled),

@@ -118,7 +118,7 @@ func elect(t *testing.T, cli *clientv3.Client) store.Fence {
 type hosts struct{}
 
 func (hosts) Hosts(context.Context) ([]fleet.Host, error) {
-	return []fleet.Host{{ID: "h1", AZ: "a", Engines: []string{"1.0.0", "1.2.0"}}, {ID: "h2", AZ: "b", Engines: []string{"1.0.0"}}}, nil
+	return []fleet.Host{{ID: "h1", AZ: "a", Engines: []string{"1.0.0", "1.2.0", "1.3.0"}}, {ID: "h2", AZ: "b", Engines: []string{"1.0.0", "1.2.0"}}}, nil
 }
 func (hosts) Drain(context.Context, string, bool) error { return nil }
 

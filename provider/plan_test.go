@@ -84,6 +84,25 @@ func TestRefusedByTheControlPlane(t *testing.T) {
 	)
 }
 
+// TestEngines: one that no host has is refused; one that was asked for and not begun is
+// taken back.
+func TestEngines(t *testing.T) {
+	c := startControl(t)
+	engine := func(v string) string { return cluster(`engine_version = "` + v + `"`) }
+	const unknown = "No host has engine 9.9.9: there is 1.0.0, 1.2.0, 1.3.0."
+	steps(t,
+		resource.TestStep{Config: engine("9.9.9"), ExpectError: words(unknown)},
+		resource.TestStep{Config: engine("9.9.9"), ExpectError: regexp.MustCompile(`engine_version += "9.9.9"`)},
+		resource.TestStep{Config: cluster(""), ConfigStateChecks: []statecheck.StateCheck{value(main, "engine_version", knownvalue.StringExact("1.2.0"))}},
+		resource.TestStep{Config: engine("9.9.9"), ExpectError: words(unknown)},
+		resource.TestStep{PreConfig: func() { c.failing("clusters/main", "there is no room") }, Config: engine("1.3.0"), ExpectError: words("failed: there is no room")},
+		resource.TestStep{PreConfig: func() { c.failing("clusters/main", "") }, Config: engine("1.2.0"),
+			ConfigStateChecks: []statecheck.StateCheck{value(main, "engine_version", knownvalue.StringExact("1.2.0"))}},
+		resource.TestStep{Config: engine("1.3.0")},
+		resource.TestStep{Config: engine("1.2.0"), PlanOnly: true, ExpectError: words("Cannot go back from 1.3.0 to 1.2.0")},
+	)
+}
+
 func TestReplacementIsRefused(t *testing.T) {
 	c := startControl(t)
 	steps(t,

@@ -55,7 +55,7 @@ func clusterFlags(f *pflag.FlagSet) {
 	f.String("acl-name", "", "ACL that says who may log in; open-access: everybody, without a password")
 	f.Int("num-replicas-per-shard", 1, "replicas beside each primary, up to 5")
 	f.String("parameter-group-name", spec.DefaultParameterGroup, "parameter group with its settings")
-	f.String("engine-version", "", "version of the nodes (default: the newest that hosts have)")
+	f.String("engine-version", "", "version of the nodes, one that a host has (default: the newest that enough hosts have)")
 	f.StringSlice("availability-zones", nil, "zones that its nodes may be in (default: all that have hosts)")
 	f.Int("snapshot-retention-limit", 0, "days that automatic snapshots are kept; 0: there are none")
 	f.String("snapshot-window", "", "time of the day in UTC for them, such as 05:00-09:00 (default: an hour of the night)")

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
-	"slices"
 	"strconv"
 
 	"github.com/redoubtdb/redoubt/control/spec"
@@ -233,43 +232,6 @@ func (e *endpoint[S, In, Out]) delete(r *request) (reply, error) {
 		return e.answer(http.StatusAccepted, gone), nil
 	}
 	return e.answer(http.StatusOK, gone), nil
-}
-
-// clusters knows which engine a new cluster has.
-func (a *API) clusters() *endpoint[spec.Cluster, spec.Cluster, spec.Cluster] {
-	e := plain(wire.Clusters, a.store.Clusters, func(c *spec.Cluster) *string { return &c.Name })
-	e.blank = func() spec.Cluster { return spec.NewCluster("") }
-	e.build = func(r *request, was, c *spec.Cluster) (spec.Cluster, error) {
-		if was == nil && slices.Contains(a.reserved, c.Name) {
-			return *c, spec.Problems{{Path: "name", Message: "is that of a cluster that this control plane does not run: choose another"}}
-		}
-		if c.EngineVersion == "" && was != nil {
-			c.EngineVersion = was.EngineVersion
-		}
-		if c.EngineVersion != "" {
-			return *c, nil
-		}
-		var err error
-		c.EngineVersion, err = a.newestEngine(r)
-		return *c, err
-	}
-	return e
-}
-
-func (a *API) newestEngine(r *request) (string, error) {
-	hosts, err := a.hosts.Hosts(r.Context())
-	if err != nil {
-		return "", err
-	}
-	var engines []string
-	for _, h := range hosts {
-		engines = append(engines, h.Engines...)
-	}
-	if len(engines) == 0 {
-		return "", spec.Problems{{Path: "engine_version", Message: "no host has registered, so the newest engine is not known: " +
-			"start `redoubt agent` on a host, or give a version"}}
-	}
-	return spec.NewestEngine(engines), nil
 }
 
 // users takes passwords and hashes them.

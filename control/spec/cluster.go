@@ -156,10 +156,19 @@ func (c *Cluster) CheckChange(next *Cluster) Problems {
 		}
 	}
 	slices.SortFunc(p, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
-	if from, to := c.EngineVersion, next.EngineVersion; from != "" && CheckEngineVersion(to) == nil && CompareEngines(to, from) < 0 {
-		p.add("engine_version", "cannot go back from %s to %s: an older engine may not read what the newer one wrote", from, to)
-	} else if from != "" && to == "" {
+	if from := c.EngineVersion; from != "" && next.EngineVersion == "" {
 		p.add("engine_version", "cannot be taken away: leave it at %s or give a newer one", from)
+	}
+	return p
+}
+
+// CheckEngineFloor reports an engine that a cluster cannot go back to. floor is
+// ClusterStatus.EngineVersion; "": no node was ever started. A newer one that was only
+// asked for can be taken back.
+func CheckEngineFloor(floor, next string) Problems {
+	var p Problems
+	if floor != "" && CheckEngineVersion(next) == nil && CompareEngines(next, floor) < 0 {
+		p.add("engine_version", "cannot go back from %s to %s: an older engine may not read what the newer one wrote", floor, next)
 	}
 	return p
 }

@@ -10,7 +10,7 @@ import "github.com/redoubtdb/redoubt/internal/bytesize"
 type Cluster struct {
 	Name                string `json:"name"`
 	Description         string `json:"description"`
-	EngineVersion       string `json:"engine_version"` // "" at creation: the newest that hosts have
+	EngineVersion       string `json:"engine_version"` // "" at creation: the newest that enough hosts have
 	NumShards           int    `json:"num_shards"`     // 1 until there is cluster mode
 	NumReplicasPerShard int    `json:"num_replicas_per_shard"`
 	// NodeMemory is what each node may use in all: it is its memory limit, and

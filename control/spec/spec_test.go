@@ -97,8 +97,7 @@ func TestClusterChange(t *testing.T) {
 			c.Name, c.NumShards, c.ClusterMode, c.Port, c.TLSEnabled = "x", 2, "enabled", 7000, false
 			c.SnapshotName, c.SnapshotURIs = "y", []string{"z"}
 		}, "cluster_mode name num_shards port snapshot_name snapshot_uris tls_enabled"},
-		{"older engine", func(c *Cluster) { c.EngineVersion = "1.8.9" }, "engine_version"},
-		{"older than a release", func(c *Cluster) { c.EngineVersion = "devel" }, "engine_version"},
+		{"older engine, see CheckEngineFloor", func(c *Cluster) { c.EngineVersion = "1.8.9" }, ""},
 		{"no engine", func(c *Cluster) { c.EngineVersion = "" }, "engine_version"},
 	} {
 		was := goodCluster()
@@ -107,6 +106,14 @@ func TestClusterChange(t *testing.T) {
 		c.change(&is)
 		if got := was.CheckChange(&is); paths(got) != c.want {
 			t.Errorf("%s: %v, want problems of %q", c.name, got, c.want)
+		}
+	}
+	for _, c := range []struct{ floor, next, want string }{
+		{"", "1.8.9", ""}, {"1.9.0", "1.9.0", ""}, {"1.9.0", "1.10.0", ""}, {"1.9.0", "1.8.9", "engine_version"},
+		{"1.9.0", "devel", "engine_version"}, {"devel", "1.8.9", ""}, {"", "devel", ""},
+	} {
+		if got := CheckEngineFloor(c.floor, c.next); paths(got) != c.want {
+			t.Errorf("from %s to %s: %v, want problems of %q", c.floor, c.next, got, c.want)
 		}
 	}
 	all := slices.Sorted(slices.Values(Replaces))

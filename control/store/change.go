@@ -112,6 +112,9 @@ func (c *Collection[S]) Update(ctx context.Context, by, name string, version int
 			return false, err
 		}
 		cmps, problems := t.checkRefs(refs)
+		if c.kind.begun != nil {
+			problems = append(c.kind.begun(t.resource, &s), problems...)
+		}
 		problems = append(c.kind.change(&t.resource.Spec, &s), problems...)
 		if err := problems.Err(); err != nil {
 			return false, err

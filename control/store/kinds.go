@@ -16,6 +16,8 @@ type kind[S any] struct {
 	fill     func(*S) // in what was left out
 	validate func(*S) spec.Problems
 	change   func(was, is *S) spec.Problems
+	// begun reports what cannot be changed back any more, since it was begun; nil: nothing.
+	begun func(was *wire.Resource[S], is *S) spec.Problems
 	// refers are the resources that one names and that must exist; was is nil when it
 	// is new.
 	refers func(was, is *S) []reference
@@ -55,6 +57,7 @@ func clusterKind() kind[spec.Cluster] {
 		fill:     (*spec.Cluster).Default,
 		validate: (*spec.Cluster).Validate,
 		change:   (*spec.Cluster).CheckChange,
+		begun:    engineBegun,
 		refers: func(was, c *spec.Cluster) []reference {
 			all := []reference{
 				{"acl_name", wire.ACLs, c.ACLName},
@@ -73,6 +76,20 @@ func clusterKind() kind[spec.Cluster] {
 			return wire.OpCreate
 		},
 	}
+}
+
+// engineBegun is for the floor below which a cluster's engine cannot go. The reconciler
+// writes that to the status before a node can have started, and the status is in the
+// resource that the change is compared with.
+func engineBegun(was *wire.Resource[spec.Cluster], is *spec.Cluster) spec.Problems {
+	if is.EngineVersion == was.Spec.EngineVersion {
+		return nil
+	}
+	var st spec.ClusterStatus
+	if len(was.Status) > 0 && json.Unmarshal(was.Status, &st) != nil {
+		st.EngineVersion = was.Spec.EngineVersion // of what cannot be read, all may have begun
+	}
+	return spec.CheckEngineFloor(st.EngineVersion, is.EngineVersion)
 }
 
 func userKind() kind[spec.User] {

@@ -49,7 +49,7 @@ func Start(t testing.TB) *API {
 		t.Fatal(err)
 	}
 	a := &API{Etcd: etcd, Store: s, Tokens: map[wire.Role]string{}, Log: &Log{}, Hosts: &Hosts{}}
-	a.Hosts.Set(fleet.Host{ID: "h1", AZ: "a", Engines: []string{"1.0.0", "1.2.0"}}, fleet.Host{ID: "h2", AZ: "b", Engines: []string{"1.0.0"}})
+	a.Hosts.Set(fleet.Host{ID: "h1", AZ: "a", Engines: []string{"1.0.0", "1.2.0"}}, fleet.Host{ID: "h2", AZ: "b", Engines: []string{"1.0.0", "1.2.0"}})
 	tokens := token.Open(etcd)
 	for _, role := range wire.Roles {
 		made, err := tokens.Create(t.Context(), "the test", wire.NewToken{Role: role, Description: string(role)})
