@@ -52,9 +52,9 @@ A node whose process has ended is started again, after a wait that doubles from 
 a second to a minute with each failure in a row; when it was the primary, the agent
 ends its lease at once, so that another node takes over without waiting for it.
 
-A node is held to its memory by GOMEMLIMIT (90 % of it), maxmemory (70 %, unless the
-cluster's parameters say otherwise) and, where the agent has a control group of its
-own (systemd: Delegate=yes), memory.max.
+A node is held to its memory by GOMEMLIMIT (90 % of it), maxmemory (70 %, which no
+parameter group can set) and, where the agent has a control group of its own (systemd:
+Delegate=yes), memory.max.
 
 Nodes get the agent's etcd and object storage flags, its AWS_* variables, and what
 --node-config says. Nothing secret is on their command lines.

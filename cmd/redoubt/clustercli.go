@@ -59,7 +59,7 @@ func clusterFlags(f *pflag.FlagSet) {
 	f.StringSlice("availability-zones", nil, "zones that its nodes may be in (default: all that have hosts)")
 	f.Int("snapshot-retention-limit", 0, "days that automatic snapshots are kept; 0: there are none")
 	f.String("snapshot-window", "", "time of the day in UTC for them, such as 05:00-09:00 (default: an hour of the night)")
-	f.String("maintenance-window", "", "time of the week in UTC, such as sun:23:00-mon:01:30, in which no scheduled snapshots begin; nothing else is done in it (default: an hour of the night)")
+	f.String("maintenance-window", "", "time of the week in UTC, such as sun:23:00-mon:01:30, kept for the move from aws_memorydb_cluster: nothing waits for it, but it must not overlap --snapshot-window (default: an hour of the night)")
 	f.String("description", "", "for people")
 	f.StringToString("tags", nil, "key=value, for people and programs")
 }
