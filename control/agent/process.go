@@ -21,8 +21,9 @@ const exitPoll = 100 * time.Millisecond
 
 // handle is a hold on one process, which no other one with its pid can take over.
 type handle interface {
-	// wait returns true when the process has ended, false when ctx ended first.
-	wait(ctx context.Context) bool
+	// wait returns true when the process has ended, false when ctx ended first. With an
+	// error the system cannot say which it is.
+	wait(ctx context.Context) (bool, error)
 	signal(syscall.Signal) error
 	close() error
 }
@@ -51,10 +52,14 @@ func (p *osProcess) Wait(ctx context.Context) (fleet.Exit, bool) {
 	if known != nil {
 		return *known, true
 	}
-	ended := false
+	ended, unknown := false, p.handle == nil
 	if p.handle != nil {
-		ended = p.handle.wait(ctx)
-	} else {
+		var err error
+		ended, err = p.handle.wait(ctx)
+		unknown = err != nil
+	}
+	if unknown {
+		// A node must not be left unwatched. That it has ended shows in its lock, too.
 		ended = waitUnlocked(ctx, p.folder.lock())
 	}
 	if !ended {

@@ -44,18 +44,21 @@ func openProcess(pid int, born *birth) handle {
 	return pidfd(fd)
 }
 
-func (p pidfd) wait(ctx context.Context) bool {
+func (p pidfd) wait(ctx context.Context) (bool, error) {
 	for ctx.Err() == nil {
 		fds := []unix.PollFd{{Fd: int32(p), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, pollMillis)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return false
-		}
-		if n > 0 && err == nil {
-			return true
+		switch {
+		case err != nil && !errors.Is(err, unix.EINTR):
+			return false, fmt.Errorf("watch process: %w", err)
+		case err != nil || n == 0:
+		case fds[0].Revents&unix.POLLNVAL != 0: // says nothing of the process
+			return false, fmt.Errorf("watch process: %w", unix.EBADF)
+		default:
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 func (p pidfd) signal(sig syscall.Signal) error {
