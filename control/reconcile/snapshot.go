@@ -6,8 +6,13 @@ import (
 	"github.com/redoubtdb/redoubt/control/spec"
 )
 
-// maxSnapshotTries is how often a snapshot is tried before it has failed.
-const maxSnapshotTries = 3
+// maxSnapshotTries is how often a snapshot is tried before it has failed. One that
+// somebody asked for is tried for manualPatience at least: it may outlast a restart of
+// the object storage, but whoever waits for it is told before they give up.
+const (
+	maxSnapshotTries = 3
+	manualPatience   = 15 * time.Minute
+)
 
 // SnapshotInput is all that DecideSnapshot looks at.
 type SnapshotInput struct {
@@ -80,7 +85,8 @@ func (d *SnapshotDecision) create(in SnapshotInput) {
 	case j.Running:
 	case in.Cluster == nil:
 		st.Status, st.Reason = spec.Failed, "its cluster is deleted"
-	case j.Permanent, j.Tries >= maxSnapshotTries && st.Source != spec.Manual:
+	case j.Permanent, !final && j.Tries >= maxSnapshotTries && (st.Source != spec.Manual || in.Now.Sub(st.CreatedAt) >= manualPatience):
+		// A final one is tried for ever: its cluster cannot go on, nor go, without it.
 		st.Status = spec.Failed
 	case wait > 0:
 		d.Again = wait

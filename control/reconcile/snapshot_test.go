@@ -20,6 +20,7 @@ func TestDecideSnapshot(t *testing.T) {
 		return i
 	}
 	automated := func(i *SnapshotInput) { i.Snapshot.Status.Source = spec.Automated }
+	old := func(i *SnapshotInput) { i.Snapshot.Status.CreatedAt = noon.Add(-manualPatience) }
 	final := func(i *SnapshotInput) { i.Cluster.Deleting = &Deleting{FinalSnapshotName: "s"} }
 	deleting := func(i *SnapshotInput) { i.Snapshot.Deleting, i.Operations[0].Kind = true, "delete" }
 	job := func(j Job) func(*SnapshotInput) { return func(i *SnapshotInput) { i.Making = j } }
@@ -39,6 +40,11 @@ func TestDecideSnapshot(t *testing.T) {
 		{"until they have stopped", in(final, func(i *SnapshotInput) { i.Cluster.Status.Stopped = true }), MakeSnapshot, spec.Creating, OpRunning},
 		{"later", in(job(Job{Err: "no", Tries: 1, RetryAt: noon.Add(time.Second)})), "", spec.Creating, OpRunning},
 		{"again", in(job(Job{Err: "no", Tries: 9, RetryAt: noon})), MakeSnapshot, spec.Creating, OpRunning},
+		{"one that was asked for not for ever", in(old, job(Job{Err: "no", Tries: 3, RetryAt: noon.Add(time.Minute)})), "", spec.Failed, OpFailed},
+		{"but a few times in any case", in(old, job(Job{Err: "no", Tries: 2, RetryAt: noon})), MakeSnapshot, spec.Creating, OpRunning},
+		{"not while the last try runs", in(old, job(Job{Running: true, Err: "no", Tries: 3, RetryAt: noon})), "", spec.Creating, OpRunning},
+		{"the final one for ever", in(old, final, func(i *SnapshotInput) { i.Cluster.Status.Stopped = true }, job(Job{Err: "no", Tries: 99, RetryAt: noon})), MakeSnapshot, spec.Creating, OpRunning},
+		{"unless that is of no use", in(final, func(i *SnapshotInput) { i.Cluster.Status.Stopped = true }, job(Job{Err: "no", Permanent: true})), "", spec.Failed, OpFailed},
 		{"one by schedule only so often", in(automated, job(Job{Err: "no", Tries: 3, RetryAt: noon})), "", spec.Failed, OpFailed},
 		{"never again", in(job(Job{Err: "no", Tries: 1, Permanent: true})), "", spec.Failed, OpFailed},
 		{"what is there stays", in(func(i *SnapshotInput) { i.Snapshot.Status.Status, i.Cluster = spec.Available, nil }), "", spec.Available, OpDone},
@@ -54,6 +60,9 @@ func TestDecideSnapshot(t *testing.T) {
 			}
 			if start != c.start || d.Status.Status != c.status || len(d.Operations) != 1 || d.Operations[0].State != c.op {
 				t.Errorf("got %+v, start %q", d, start)
+			}
+			if d.Status.Status == spec.Failed && (d.Status.Reason == "" || d.Operations[0].Text != d.Status.Reason) {
+				t.Errorf("it failed without a reason: %+v", d)
 			}
 			if d.Remove != (c.in.Snapshot.Deleting && c.in.Removing.Done) {
 				t.Errorf("remove: %v", d.Remove)
