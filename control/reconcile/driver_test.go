@@ -36,6 +36,10 @@ type world struct {
 	groups    map[string]map[string]string
 	projected map[string]string
 	purged    []string
+	made      []string // snapshots, in order
+	removed   []string
+	long      Log // since the newest snapshot
+	resync    time.Duration
 	changed   []func(string)
 	slow      string // cluster whose shards do not answer
 	deposed   error
@@ -336,10 +340,19 @@ func (w worldSnapshotter) Initialize(_ context.Context, _ string, shard int, rdb
 
 func (w worldSnapshotter) Create(_ context.Context, cluster, name string, _ func(string)) (spec.SnapshotStatus, error) {
 	time.Sleep(3 * time.Second)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.made = append(w.made, name)
+	w.long = Log{Known: true, SnapshotSize: 1 << 20}
 	return spec.SnapshotStatus{ClusterName: cluster, CreatedAt: time.Now(), URIs: []string{"s3://" + name + ".rdb"}}, nil
 }
 
-func (w worldSnapshotter) Remove(context.Context, string, string) error { return nil }
+func (w worldSnapshotter) Remove(_ context.Context, _, name string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.removed = append(w.removed, name)
+	return nil
+}
 
 func (w worldSnapshotter) Purge(_ context.Context, cluster string, keep []string, _ func(string)) (map[string][]string, error) {
 	w.mu.Lock()
@@ -355,14 +368,18 @@ func (w worldSnapshotter) Purge(_ context.Context, cluster string, keep []string
 	return moved, nil
 }
 
-func (w worldSnapshotter) Log(context.Context, string) (Log, error) { return Log{}, nil }
+func (w worldSnapshotter) Log(context.Context, string) (Log, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.long, nil
+}
 
 // drive runs a driver in the world until stop is called.
 func (w *world) drive() (d *Driver, stop func() error) {
 	d = New(Config{
 		Store: w, Fleet: worldFleet{w}, Shards: worldShards{w}, Snapshotter: worldSnapshotter{w},
 		AtStart: func(name string) bool { return name == "databases" }, Fenced: func(err error) bool { return errors.Is(err, errDeposedInTest) },
-		Policy: simPolicy, Metrics: w.registry,
+		Policy: simPolicy, Metrics: w.registry, Resync: w.resync,
 	})
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)

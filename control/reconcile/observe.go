@@ -3,8 +3,10 @@ package reconcile
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
+	"github.com/redoubtdb/redoubt/control/spec"
 	"github.com/redoubtdb/redoubt/etcdfence"
 )
 
@@ -61,7 +63,7 @@ func (d *Driver) observe(ctx context.Context, c *Cluster) (observed, Access, err
 			in.Snapshots = append(in.Snapshots, s)
 		}
 	}
-	in.Log = d.logOf(ctx, c)
+	in.Log = d.logOf(ctx, c, in.Snapshots)
 	return in, access, err
 }
 
@@ -80,9 +82,15 @@ type seenLog struct {
 	at time.Time
 }
 
-// logOf is how far a cluster's log has come, as of some minutes ago at most.
-func (d *Driver) logOf(ctx context.Context, c *Cluster) Log {
+// logOf is how far a cluster's log has come, as of some minutes ago at most. While a
+// snapshot is made it is not looked up, and what was seen before counts no more then:
+// another snapshot would be due as soon as that one is there.
+func (d *Driver) logOf(ctx context.Context, c *Cluster, snapshots []Snapshot) Log {
 	if c.Deleting != nil || c.Status.ObservedVersion == 0 {
+		return Log{}
+	}
+	if slices.ContainsFunc(snapshots, func(s Snapshot) bool { return s.Status.Status == spec.Creating }) {
+		d.forgetLog(c.Name)
 		return Log{}
 	}
 	d.mu.Lock()
@@ -99,4 +107,10 @@ func (d *Driver) logOf(ctx context.Context, c *Cluster) Log {
 	d.logs[c.Name] = seenLog{l, time.Now()}
 	d.mu.Unlock()
 	return l
+}
+
+func (d *Driver) forgetLog(cluster string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.logs, cluster)
 }

@@ -149,6 +149,7 @@ func (d *Driver) carryOut(ctx context.Context, c *Cluster, made Decision) error 
 			d.startJob(c, a)
 		case CreateSnapshot:
 			config := c.Spec
+			d.forgetLog(c.Name) // it may be there before anybody sees that it is made
 			err = d.cfg.Store.RecordSnapshot(ctx, a.Name, spec.SnapshotStatus{
 				Status: spec.Creating, Source: a.Source, CreatedAt: time.Now().UTC(), ClusterName: c.Name, ClusterConfiguration: &config,
 			})
