@@ -122,27 +122,48 @@ func (a *API) acquire(ctx context.Context) error {
 
 func (a *API) release() { <-a.slots }
 
+// admit lets a request in, to wait for its turn where it cannot keep others from theirs:
+// before it has a slot. done gives the slot back.
+func (a *API) admit(r *request, needs wire.Role) (done func(), err error) {
+	end := func() {}
+	if text, ok := bearer(r); ok && needs != "" {
+		if end, err = a.logins.begin(r.Context(), r.RemoteAddr, text); err != nil {
+			return nil, err
+		}
+	}
+	defer end()
+	if err := a.acquire(r.Context()); err != nil {
+		return nil, err
+	}
+	if err := a.authenticate(r, needs); err != nil {
+		a.release()
+		return nil, err
+	}
+	return a.release, nil
+}
+
+// bearer is the text that a request has for a token.
+func bearer(r *request) (text string, ok bool) {
+	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
 // authenticate finds the token of a request, and judges its role.
 func (a *API) authenticate(r *request, needs wire.Role) error {
 	if needs == "" {
 		return nil
 	}
-	if !a.logins.mayTry(r.RemoteAddr) {
-		return errTooMany
-	}
-	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	text, ok := bearer(r)
 	if !ok {
-		a.logins.failed(r.RemoteAddr)
-		return errUnauthenticated
+		return a.logins.failed(r.RemoteAddr, "")
 	}
 	t, err := a.tokens.Authenticate(r.Context(), text)
 	if errors.Is(err, token.ErrInvalid) {
-		a.logins.failed(r.RemoteAddr)
-		return errUnauthenticated
+		return a.logins.failed(r.RemoteAddr, text)
 	}
 	if err != nil {
 		return err
 	}
+	a.logins.succeeded(r.RemoteAddr, text)
 	r.token = t
 	if slices.Index(wire.Roles, t.Role) < slices.Index(wire.Roles, needs) {
 		return tooWeak(t.Role, needs)

@@ -13,6 +13,7 @@ import (
 	"github.com/redoubtdb/redoubt/control/api"
 	"github.com/redoubtdb/redoubt/control/internal/apitest"
 	"github.com/redoubtdb/redoubt/control/internal/etcdtest"
+	"github.com/redoubtdb/redoubt/control/token"
 	"github.com/redoubtdb/redoubt/control/wire"
 )
 
@@ -90,11 +91,16 @@ func indexOf(role wire.Role) int {
 func TestFailedLoginsAreBounded(t *testing.T) {
 	a := apitest.Start(t)
 	ask := func(from, token string) int {
-		return a.Do(t, apitest.Request{Method: http.MethodGet, Path: "/v1/hosts", Token: token, From: from}).Code
+		w := a.Do(t, apitest.Request{Method: http.MethodGet, Path: "/v1/hosts", Token: token, From: from})
+		if w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+			t.Error("429 does not say when to try again")
+		}
+		return w.Code
 	}
 	var refused int
 	for i := range 3 * api.Failures {
-		switch code := ask(fmt.Sprintf("198.51.100.1:%d", 1000+i), "rdt_x"); code {
+		unknown := fmt.Sprintf("rdt_%s_%s", strings.Repeat("a", 12), strings.Repeat(string(rune('a'+i%26)), 52))
+		switch code := ask(fmt.Sprintf("198.51.100.1:%d", 1000+i), unknown); code {
 		case http.StatusTooManyRequests:
 			refused++
 		case http.StatusUnauthorized:
@@ -105,12 +111,28 @@ func TestFailedLoginsAreBounded(t *testing.T) {
 	if refused < api.Failures {
 		t.Errorf("%d of %d were refused", refused, 3*api.Failures)
 	}
-	if code := ask("198.51.100.2:1", a.Tokens[wire.Read]); code != http.StatusOK {
+	// Others may share the address: those with a valid token are let in all the same, the
+	// first time, when it is known, and when it has failed there before.
+	for i := range 3 {
+		if code := ask("198.51.100.1:2", a.Tokens[wire.Read]); code != http.StatusOK {
+			t.Errorf("a valid token, time %d: %d", i, code)
+		}
+	}
+	// A token that is revoked is none from then on, however well it is known.
+	if err := token.Open(a.Etcd).Revoke(t.Context(), strings.Split(a.Tokens[wire.Read], "_")[1]); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		if code := ask("198.51.100.1:3", a.Tokens[wire.Read]); code != http.StatusTooManyRequests && code != http.StatusUnauthorized {
+			t.Errorf("a revoked token, time %d: %d", i, code)
+		}
+	}
+	if code := ask("198.51.100.2:1", a.Tokens[wire.Operate]); code != http.StatusOK {
 		t.Errorf("from another address: %d", code)
 	}
 	// Those who log in are not counted.
 	for range 3 * api.Failures {
-		if code := ask("198.51.100.3:1", a.Tokens[wire.Read]); code != http.StatusOK {
+		if code := ask("198.51.100.3:1", a.Tokens[wire.Operate]); code != http.StatusOK {
 			t.Fatal(code)
 		}
 	}

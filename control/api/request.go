@@ -105,13 +105,11 @@ func (a *API) work(r *request, route route) (out reply, err error) {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	if err := a.acquire(r.Context()); err != nil {
+	done, err := a.admit(r, route.role)
+	if err != nil {
 		return reply{}, err
 	}
-	defer a.release()
-	if err := a.authenticate(r, route.role); err != nil {
-		return reply{}, err
-	}
+	defer done()
 	return route.handle(r)
 }
 
