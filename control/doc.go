@@ -34,5 +34,6 @@
 //	clusters/<name>              a resource each: spec, version, status
 //	users/, acls/, parameter-groups/, snapshots/<name>
 //	operations/<id>, events/<id>, tokens/<id>
+//	deletions/<cluster>/...      objects that are being deleted (package backup)
 //	ca/<cluster>                 the authority of a cluster with TLS
 package control

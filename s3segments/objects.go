@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/redoubtdb/redoubt/wal"
@@ -24,6 +25,7 @@ var (
 	errChecksum = errors.New("s3segments: response body has another checksum")
 	errNoUpload = errors.New("s3segments: multipart upload is gone")
 	errRange    = errors.New("s3segments: range lies beyond the object's end")
+	errHeldBack = errors.New("s3segments: not sent")
 )
 
 // ObjectInfo describes an object.
@@ -270,7 +272,7 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string) error {
 		what = fmt.Sprintf("%s and %d more", what, len(keys)-1)
 	}
 	return s.do(ctx, "DeleteObjects", what, 0, func(ctx context.Context, _ *attempt) error {
-		out, err := s.cli.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &s.bucket, Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)}})
+		out, err := s.cli.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &s.bucket, Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)}}, s.askBefore)
 		if err != nil {
 			return err
 		}
@@ -280,6 +282,22 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string) error {
 				&smithy.GenericAPIError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message)}))
 		}
 		return errors.Join(errs...)
+	})
+}
+
+// askBefore lets Config.BeforeDelete stop a request that is signed.
+func (s *Store) askBefore(o *s3.Options) {
+	if s.beforeDelete == nil {
+		return
+	}
+	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("BeforeDelete",
+			func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (out middleware.FinalizeOutput, md middleware.Metadata, err error) {
+				if err := s.beforeDelete(ctx); err != nil {
+					return out, md, fmt.Errorf("%w: %w", errHeldBack, err)
+				}
+				return next.HandleFinalize(ctx, in)
+			}), "Signing", middleware.After)
 	})
 }
 

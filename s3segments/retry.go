@@ -87,6 +87,9 @@ func (s *Store) do(ctx context.Context, op, what string, size int64, f func(cont
 		if timedOut && err != nil {
 			err = fmt.Errorf("%w (%v): %w", errNoAnswer, time.Since(start).Round(time.Millisecond), err)
 		}
+		if errors.Is(err, errHeldBack) {
+			return fmt.Errorf("%s %s: %w", op, what, err)
+		}
 		if err == nil || isAnswer(err) {
 			var fault error
 			if errors.Is(err, ErrDamaged) {

@@ -48,6 +48,12 @@ type Config struct {
 	// the SDK's default chain.
 	AccessKey, SecretKey string
 
+	// BeforeDelete is asked before each request that deletes objects, once it is
+	// signed and before it is sent: services refuse requests that are dated much more
+	// than 15 minutes before, so that one that is held up from then on has no effect
+	// for long. Its error ends the deletion. Nil: all may go out.
+	BeforeDelete func(context.Context) error
+
 	// Attempts is how often a request is tried before its error is returned.
 	Attempts int
 	// AttemptTimeout bounds one attempt, apart from the time its bytes take.
@@ -87,6 +93,8 @@ type Store struct {
 	prefix  string // ends with a slash, or is empty
 	cluster string
 
+	beforeDelete func(context.Context) error
+
 	attempts int
 	timeout  time.Duration
 	backoff  backoff
@@ -111,13 +119,14 @@ func OpenStore(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		bucket:   bucket,
-		prefix:   prefix,
-		cluster:  c.Cluster,
-		attempts: c.Attempts,
-		timeout:  c.AttemptTimeout,
-		log:      c.Logger,
-		metrics:  c.Metrics,
+		bucket:       bucket,
+		prefix:       prefix,
+		cluster:      c.Cluster,
+		beforeDelete: c.BeforeDelete,
+		attempts:     c.Attempts,
+		timeout:      c.AttemptTimeout,
+		log:          c.Logger,
+		metrics:      c.Metrics,
 	}
 	if s.attempts <= 0 {
 		s.attempts = DefaultAttempts

@@ -358,3 +358,33 @@ func TestResolveDamagedSpill(t *testing.T) {
 		t.Errorf("gone: %v", err)
 	}
 }
+
+// BeforeDelete is asked for each attempt, and what it refuses does not go out.
+func TestBeforeDelete(t *testing.T) {
+	errNo := errors.New("no")
+	asked, answers := 0, []error{nil, nil, errNo}
+	c := startS3(t)
+	c.BeforeDelete = func(context.Context) error {
+		asked++
+		return answers[asked-1]
+	}
+	s, f := newFaulty(t, c)
+	for _, k := range []string{"a", "b"} {
+		if err := s.Put(t.Context(), k, []byte("x"), PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.on("DeleteObjects", status503)
+	if err := s.Delete(t.Context(), "a"); err != nil || asked != 2 {
+		t.Errorf("asked %d times for two attempts: %v", asked, err)
+	}
+	if err := s.Delete(t.Context(), "b"); !errors.Is(err, errNo) || asked != 3 || f.count("DeleteObjects") != 2 {
+		t.Errorf("refused: %v, asked %d times, %d requests", err, asked, f.count("DeleteObjects"))
+	}
+	if _, err := s.Head(t.Context(), "b"); err != nil {
+		t.Errorf("what was not to be deleted: %v", err)
+	}
+	if _, away := s.Outage(); away {
+		t.Error("a deletion that is held back counts as an outage")
+	}
+}

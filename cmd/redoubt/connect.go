@@ -48,6 +48,8 @@ type connection struct {
 	region    string
 
 	accessKey, secretKey string // of a dev; else the SDK's default chain
+
+	beforeDelete func(context.Context) error // see s3segments.Config; may be nil
 }
 
 func (c *connection) addFlags(set *pflag.FlagSet) {
@@ -204,6 +206,7 @@ func (c *connection) openStore(ctx context.Context, log *slog.Logger, m s3segmen
 	return s3segments.OpenStore(ctx, s3segments.Config{
 		URL: c.store, Cluster: c.cluster, Endpoint: c.endpoint, Region: c.region, PathStyle: c.pathStyle,
 		AccessKey: c.accessKey, SecretKey: c.secretKey, DialTLS: c.storeTLS().Dial, Logger: log, Metrics: m,
+		BeforeDelete: c.beforeDelete,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/redoubtdb/redoubt/control/reconcile"
 	"github.com/redoubtdb/redoubt/etcdfence"
 	"github.com/redoubtdb/redoubt/internal/dev"
 	"github.com/redoubtdb/redoubt/node"
@@ -138,6 +140,9 @@ type session struct {
 func (t *target) open(ctx context.Context) (*session, error) {
 	s := &session{target: t}
 	var err error
+	if err := s.fenceDeletions(os.Getenv(reconcile.FenceEnv)); err != nil {
+		return nil, err
+	}
 	if !t.noStore {
 		if s.store, err = t.conn.openStore(ctx, t.log, nil); err != nil {
 			return nil, err
@@ -155,6 +160,25 @@ func (t *target) open(ctx context.Context) (*session, error) {
 		return nil, errors.Join(fmt.Errorf("etcd at %s: %w%s", strings.Join(t.conn.etcd, ", "), err, t.conn.plainHint(ctx)), s.close())
 	}
 	return s, nil
+}
+
+// fenceDeletions lets objects be deleted only while the control plane is elected that this
+// is a child of. "": it is none.
+func (s *session) fenceDeletions(text string) error {
+	if text == "" {
+		return nil
+	}
+	f, err := reconcile.ParseFence(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", reconcile.FenceEnv, err)
+	}
+	s.conn.beforeDelete = func(ctx context.Context) error {
+		if s.etcd == nil {
+			return fmt.Errorf("%w: this command does not ask etcd", f.Lost())
+		}
+		return f.Check(ctx, s.etcd)
+	}
+	return nil
 }
 
 // fence is the shard in etcd.

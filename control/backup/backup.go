@@ -60,18 +60,20 @@ type Config struct {
 
 // Worker is a reconcile.Snapshotter.
 type Worker struct {
-	cfg Config
-	log *slog.Logger
+	cfg     Config
+	log     *slog.Logger
+	elected time.Time // or later
 }
 
 var _ reconcile.Snapshotter = (*Worker)(nil)
 
-// New makes a worker. The etcd client stays the caller's.
+// New makes a worker for a control plane that has just been elected: each elected time
+// takes a worker of its own. The etcd client stays the caller's.
 func New(cfg Config) *Worker {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{cfg: cfg, log: cfg.Logger}
+	return &Worker{cfg: cfg, log: cfg.Logger, elected: time.Now()}
 }
 
 // deleted is the folder for snapshots of clusters that are no more. It is no name of a
@@ -84,7 +86,7 @@ const restored = "restored"
 // on opens a cluster's objects, those that it left behind if gone.
 func (w *Worker) on(ctx context.Context, cluster string, gone bool) (*s3segments.Store, *snapshot.Repo, error) {
 	cfg := w.cfg.Store
-	cfg.Cluster = cluster
+	cfg.Cluster, cfg.BeforeDelete = cluster, w.holds
 	if gone {
 		cfg.URL = strings.TrimRight(cfg.URL, "/") + "/" + deleted
 	}
@@ -113,7 +115,7 @@ func (w *Worker) Initialize(ctx context.Context, cluster string, shard int, file
 	}
 	defer store.Close()
 	if len(files) > 0 {
-		return w.restore(ctx, repo, cluster, shard, files, progress)
+		return w.restore(ctx, store, repo, cluster, shard, files, progress)
 	}
 	left, err := repo.DataLeft(ctx, shard)
 	if err != nil {
@@ -129,9 +131,11 @@ func (w *Worker) Initialize(ctx context.Context, cluster string, shard int, file
 	return err
 }
 
-func (w *Worker) restore(ctx context.Context, repo *snapshot.Repo, cluster string, shard int, files []string, progress func(string)) (err error) {
-	// A try before got as far as this snapshot, and not to telling etcd.
-	if err := repo.Remove(ctx, restored); err != nil && !errors.Is(err, snapshot.ErrNotFound) {
+func (w *Worker) restore(ctx context.Context, store *s3segments.Store, repo *snapshot.Repo, cluster string, shard int, files []string, progress func(string)) (err error) {
+	if err := w.settled(ctx, notes(cluster, snapshotNote(restored))); err != nil {
+		return fmt.Errorf("begin %s with a snapshot: %w", cluster, err)
+	}
+	if err := w.removeRestored(ctx, store, repo, cluster); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp(w.cfg.TempDir, "redoubt-restore-")
@@ -154,6 +158,23 @@ func (w *Worker) restore(ctx context.Context, repo *snapshot.Repo, cluster strin
 	return err
 }
 
+// removeRestored removes what a try before has left, which got as far as its snapshot and
+// not to telling etcd.
+func (w *Worker) removeRestored(ctx context.Context, store *s3segments.Store, repo *snapshot.Repo, cluster string) error {
+	left := 0
+	err := store.List(ctx, snapshotPrefix(restored), func(s3segments.ObjectInfo) error { left++; return nil })
+	if err != nil || left == 0 {
+		return err
+	}
+	if err := w.note(ctx, cluster, snapshotNote(restored)); err != nil {
+		return err
+	}
+	if err := repo.Remove(ctx, restored); err != nil && !errors.Is(err, snapshot.ErrNotFound) {
+		return err
+	}
+	return w.finish(ctx, cluster, snapshotNote(restored))
+}
+
 // Create makes a snapshot, unless it is there.
 func (w *Worker) Create(ctx context.Context, cluster, name string, progress func(string)) (st spec.SnapshotStatus, err error) {
 	store, repo, err := w.on(ctx, cluster, false)
@@ -163,6 +184,9 @@ func (w *Worker) Create(ctx context.Context, cluster, name string, progress func
 	defer store.Close()
 	m, err := repo.Show(ctx, name)
 	if errors.Is(err, snapshot.ErrNotFound) {
+		if err := w.settled(ctx, notes(cluster, snapshotNote(name))); err != nil {
+			return st, fmt.Errorf("make snapshot %s: %w", name, err)
+		}
 		progress("is made")
 		out, err := w.child(ctx, cluster, "snapshot", "create", "--name", name, "--json")
 		if err != nil {
@@ -191,6 +215,9 @@ func (w *Worker) Remove(ctx context.Context, cluster, name string) error {
 		return err
 	}
 	defer store.Close()
+	if err := w.note(ctx, cluster, snapshotNote(name)); err != nil {
+		return err
+	}
 	_, err = repo.Show(ctx, name)
 	switch {
 	case err == nil:
@@ -208,7 +235,10 @@ func (w *Worker) Remove(ctx context.Context, cluster, name string) error {
 		return err
 	}
 	defer old.Close()
-	return deleteAll(ctx, old, snapshotPrefix(name))
+	if err := deleteAll(ctx, old, snapshotPrefix(name)); err != nil {
+		return err
+	}
+	return w.finish(ctx, cluster, snapshotNote(name))
 }
 
 // collect deletes segments that none of the snapshots needs. It deletes no snapshot:
@@ -265,7 +295,7 @@ func (w *Worker) child(ctx context.Context, cluster string, args ...string) ([]b
 		program, args = nice, append([]string{"-n", "10", program}, args...)
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(os.Environ(), w.cfg.Env...)
+	cmd.Env = append(append(os.Environ(), w.cfg.Env...), reconcile.FenceEnv+"="+w.cfg.Fence.String())
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = killAfter
 	var out, errs bytes.Buffer

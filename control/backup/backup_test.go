@@ -17,6 +17,9 @@ import (
 	"github.com/redoubtdb/redoubt/s3segments"
 )
 
+// leaderKey is what the elected control plane has.
+const leaderKey = "/redoubt-control/leader/test"
+
 // bench is a worker with a real etcd and a real S3.
 type bench struct {
 	t    *testing.T
@@ -24,13 +27,15 @@ type bench struct {
 	s3   *testenv.S3
 	cli  *clientv3.Client
 	args []string
+
+	config backup.Config
 	*backup.Worker
 }
 
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t, etcd: testenv.StartEtcd(t, 1, testenv.EtcdOptions{}), s3: testenv.StartVersityGW(t)}
 	b.cli = b.etcd.Client(t)
-	put, err := b.cli.Put(t.Context(), "/redoubt-control/leader/test", "")
+	put, err := b.cli.Put(t.Context(), leaderKey, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +43,15 @@ func newBench(t *testing.T) *bench {
 		"--etcd", strings.Join(b.etcd.Endpoints(), ","), "--store", b.s3.URL("redoubt"),
 		"--store-endpoint", b.s3.Endpoint, "--store-path-style", "--region", b.s3.Region,
 	}
-	b.Worker = backup.New(backup.Config{
+	b.config = backup.Config{
 		Program: testenv.Redoubt(t), Args: b.args, Env: b.s3.Env(), Etcd: b.cli, TempDir: t.TempDir(),
 		Store: s3segments.Config{
 			URL: b.s3.URL("redoubt"), Endpoint: b.s3.Endpoint, Region: b.s3.Region, PathStyle: true,
 			AccessKey: b.s3.AccessKey, SecretKey: b.s3.SecretKey,
 		},
-		Fence: reconcile.Fence{Key: "/redoubt-control/leader/test", CreateRevision: put.Header.Revision},
-	})
+		Fence: reconcile.Fence{Key: leaderKey, CreateRevision: put.Header.Revision},
+	}
+	b.Worker = backup.New(b.config)
 	return b
 }
 
@@ -156,21 +162,5 @@ func TestWhatCannotBegin(t *testing.T) {
 	must(t, err)
 	if err := b.initialize("old"); !errors.Is(err, reconcile.ErrPermanent) {
 		t.Errorf("begun on another cluster's objects: %v", err)
-	}
-}
-
-// TestPurgeIsFenced: a deposed control plane deletes nothing in etcd.
-func TestPurgeIsFenced(t *testing.T) {
-	b, ctx := newBench(t), t.Context()
-	must(t, b.initialize("shop"))
-	_, err := b.cli.Delete(ctx, "/redoubt-control/leader/test")
-	must(t, err)
-	if _, err := b.Purge(ctx, "shop", nil, func(string) {}); !errors.Is(err, reconcile.ErrDeposed) {
-		t.Errorf("purged with %v", err)
-	}
-	left, err := b.cli.Get(ctx, "/redoubt/shop/", clientv3.WithPrefix())
-	must(t, err)
-	if left.Count == 0 {
-		t.Error("the keys are gone")
 	}
 }

@@ -66,8 +66,12 @@ func copyTo(ctx context.Context, store *s3segments.Store, key string, f *os.File
 }
 
 // Purge moves the snapshots to keep, deletes the cluster's objects, then its keys in
-// etcd. A term that somebody still has ends first.
+// etcd. A term that somebody still has ends first. When it returns, a cluster of the same
+// name may be made: no deletion of this control plane or an earlier one is under way.
 func (w *Worker) Purge(ctx context.Context, cluster string, keep []string, progress func(string)) (map[string][]string, error) {
+	if err := w.note(ctx, cluster, everything); err != nil {
+		return nil, err
+	}
 	from, repo, err := w.on(ctx, cluster, false)
 	if err != nil {
 		return nil, err
@@ -135,6 +139,10 @@ func (w *Worker) move(ctx context.Context, from, to *s3segments.Store, prefix st
 		if err := copyTo(ctx, from, key, f); err != nil {
 			return err
 		}
+		// What was read is the cluster's that is meant, if this holds now.
+		if err := w.holds(ctx); err != nil {
+			return err
+		}
 		if err := to.PutFile(ctx, key, f, info.Size, s3segments.PutOptions{Metadata: info.Metadata}); err != nil {
 			return err
 		}
@@ -142,7 +150,7 @@ func (w *Worker) move(ctx context.Context, from, to *s3segments.Store, prefix st
 	return nil
 }
 
-// deleteAll deletes the objects below a prefix; manifests first, so that nobody meets a
+// deleteAll deletes the objects below a prefix that are there now; manifests first, so that nobody meets a
 // snapshot without its data.
 func deleteAll(ctx context.Context, store *s3segments.Store, prefix string) error {
 	var manifests, others []string
@@ -163,27 +171,28 @@ func deleteAll(ctx context.Context, store *s3segments.Store, prefix string) erro
 	return store.Delete(ctx, others...)
 }
 
-// purgeKeys deletes all of a cluster in etcd. Leases of leaders end first: a primary
-// whose key is only deleted goes on answering reads.
+// purgeKeys deletes all of a cluster in etcd, once no deletion of its objects is under
+// way. Leases of leaders end first: a primary whose key is only deleted goes on answering
+// reads. They are read under the fence, or they might be those of another cluster.
 func (w *Worker) purgeKeys(ctx context.Context, cluster string) error {
 	base := "/redoubt/" + cluster + "/"
-	resp, err := w.cfg.Etcd.Get(ctx, base+"shards/", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	resp, err := w.fenced(ctx, clientv3.OpGet(base+"shards/", clientv3.WithPrefix(), clientv3.WithKeysOnly()))
 	if err != nil {
 		return fmt.Errorf("purge %s: %w", cluster, err)
 	}
-	for _, kv := range resp.Kvs {
+	for _, kv := range resp.Responses[0].GetResponseRange().Kvs {
 		if strings.HasSuffix(string(kv.Key), "/leader") && kv.Lease != 0 {
 			if _, err := w.cfg.Etcd.Revoke(ctx, clientv3.LeaseID(kv.Lease)); err != nil {
 				return fmt.Errorf("purge %s: end the term of its primary: %w", cluster, err)
 			}
 		}
 	}
-	done, err := w.cfg.Etcd.Txn(ctx).If(w.cfg.Fence.Holds()).Then(clientv3.OpDelete(base, clientv3.WithPrefix())).Commit()
-	switch {
-	case err != nil:
+	noted := deletions + cluster + "/"
+	if err := w.settled(ctx, noted); err != nil {
 		return fmt.Errorf("purge %s: %w", cluster, err)
-	case !done.Succeeded:
-		return fmt.Errorf("purge %s: %w", cluster, reconcile.ErrDeposed)
+	}
+	if _, err := w.fenced(ctx, clientv3.OpDelete(base, clientv3.WithPrefix()), clientv3.OpDelete(noted, clientv3.WithPrefix())); err != nil {
+		return fmt.Errorf("purge %s: %w", cluster, err)
 	}
 	return nil
 }

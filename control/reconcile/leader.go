@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -23,6 +25,39 @@ type Fence struct {
 // Holds is what writes of the elected control plane carry.
 func (f Fence) Holds() clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(f.Key), "=", f.CreateRevision)
+}
+
+// Lost is the error of what was done under a fence that does not hold.
+func (f Fence) Lost() error { return fmt.Errorf("%w (term %d)", ErrDeposed, f.CreateRevision) }
+
+// Check asks etcd whether the fence holds. It held at some time after the call began.
+func (f Fence) Check(ctx context.Context, cli *clientv3.Client) error {
+	resp, err := cli.Get(ctx, f.Key, clientv3.WithKeysOnly()) // linearizable: no empty transaction would be
+	if err != nil {
+		return fmt.Errorf("ask who is elected: %w", err)
+	}
+	if len(resp.Kvs) == 0 || resp.Kvs[0].CreateRevision != f.CreateRevision {
+		return f.Lost()
+	}
+	return nil
+}
+
+// FenceEnv is the variable with which children of a control plane get its fence.
+const FenceEnv = "REDOUBT_LEADER"
+
+// String is what ParseFence reads.
+func (f Fence) String() string { return fmt.Sprintf("%s@%d", f.Key, f.CreateRevision) }
+
+// ParseFence reads a fence from text.
+func ParseFence(text string) (f Fence, err error) {
+	key, revision, ok := strings.Cut(text, "@")
+	if f.Key = key; ok {
+		f.CreateRevision, err = strconv.ParseInt(revision, 10, 64)
+	}
+	if !ok || err != nil || key == "" {
+		return f, fmt.Errorf("%q is not of the form key@revision", text)
+	}
+	return f, nil
 }
 
 // Lead campaigns until ctx ends, and calls lead for each time that this process is
