@@ -181,105 +181,16 @@ func TestRenewDue(t *testing.T) {
 	}
 }
 
-func TestKeyringDue(t *testing.T) {
-	a, b := authority(t, "a", now), authority(t, "b", now)
-	late := now.Add(AuthorityLife / 3 * 2)
-	for _, x := range []struct {
-		name string
-		k    Keyring
-		at   time.Time
-		want Step
-	}{
-		{"fresh", Keyring{Signer: a}, now, StepNone},
-		{"two thirds of its life", Keyring{Signer: a}, late, StepBegin},
-		{"next has just joined", Keyring{Signer: a, Next: b, NextAt: late}, late.Add(Spread - time.Second), StepNone},
-		{"next is known everywhere", Keyring{Signer: a, Next: b, NextAt: late}, late.Add(Spread), StepSwitch},
-		{"old certificates are out there", Keyring{Signer: b, Retired: []Retiree{{a.cert, now.Add(Life)}}}, now.Add(Life), StepNone},
-		{"old certificates have expired", Keyring{Signer: b, Retired: []Retiree{{a.cert, now.Add(Life)}}}, now.Add(Life + 1), StepRetire},
-	} {
-		if got := x.k.Due(x.at); got != x.want {
-			t.Errorf("%s: %v, want %v", x.name, got, x.want)
-		}
-	}
-	if _, err := (Keyring{Signer: a}).Switch(now); !errors.Is(err, ErrStep) {
-		t.Errorf("switch without a next one: %v", err)
-	}
-	k, _ := Keyring{Signer: a}.Begin(b, now)
-	if _, err := k.Switch(now.Add(Spread - 1)); !errors.Is(err, ErrStep) {
-		t.Errorf("switch before everybody knows: %v", err)
-	}
-	if _, err := k.Begin(a, now); !errors.Is(err, ErrStep) {
-		t.Errorf("two rotations at once: %v", err)
-	}
-}
-
-// TestRotationOverlaps walks day by day through 25 years with nodes that read the
-// bundle and renew their certificates late: no two of them ever fail to trust
-// each other.
-func TestRotationOverlaps(t *testing.T) {
-	type peer struct {
-		own     *x509.Certificate
-		trusted []*x509.Certificate
-	}
-	k := Keyring{Signer: authority(t, "ca", now)}
-	peers := make([]peer, 3)
-	for i := range peers {
-		peers[i] = peer{issue(t, k.Signer, both, now).Certificate, k.Trusted()}
-	}
-	rotations := 0
-	for d := 0; d < 25*365; d++ {
-		at := now.Add(time.Duration(d) * day)
-		switch k.Due(at) {
-		case StepBegin:
-			k, _ = k.Begin(authority(t, "ca", at), at)
-		case StepSwitch:
-			var err error
-			if k, err = k.Switch(at); err != nil {
-				t.Fatal(err)
-			}
-			rotations++
-		case StepRetire:
-			k = k.Retire(at)
-		}
-		for i := range peers {
-			// Peer i does its renewals up to i days late, as one at a time would.
-			if d%(i+1) == 0 && RenewDue(peers[i].own, k.Signer.cert, at) {
-				peers[i].own = issue(t, k.Signer, both, at).Certificate
-			}
-		}
-		for _, p := range peers {
-			for _, q := range peers {
-				if err := verify(p.own, q.trusted, "localhost", x509.ExtKeyUsageServerAuth, at); err != nil {
-					t.Fatalf("day %d: %v", d, err)
-				}
-			}
-		}
-		for i := range peers { // the new bundle arrives after that, within Spread
-			peers[i].trusted = k.Trusted()
-		}
-	}
-	if rotations < 3 || len(k.Retired) > 1 {
-		t.Errorf("%d rotations, %d retired ones left", rotations, len(k.Retired))
-	}
-}
-
-// TestOpenSSL has another implementation judge certificates and bundle.
+// TestOpenSSL has another implementation judge certificates.
 func TestOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
 		t.Fatalf("%v: make tools installs it", err)
 	}
 	at := time.Now()
-	k, err := Keyring{Signer: authority(t, "old", at.Add(-2*Spread))}.Begin(authority(t, "new", at.Add(-2*Spread)), at.Add(-Spread))
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := issue(t, k.Signer, both, at)
-	if k, err = k.Switch(at); err != nil {
-		t.Fatal(err)
-	}
-	after := issue(t, k.Signer, both, at)
-	stranger := issue(t, authority(t, "new", at), both, at)
+	ca := authority(t, "ca", at)
+	node := issue(t, ca, both, at)
+	stranger := issue(t, authority(t, "ca", at), both, at)
 	dir := t.TempDir()
 	file := func(name string, b []byte) string {
 		path := filepath.Join(dir, name)
@@ -288,26 +199,26 @@ func TestOpenSSL(t *testing.T) {
 		}
 		return path
 	}
-	bundle := file("bundle.pem", k.BundlePEM())
+	trusted := file("ca.pem", ca.CertPEM())
 	for _, c := range []struct {
 		name string
 		i    *Issued
 		args []string
 		good bool
 	}{
-		{"before.pem", before, []string{"-purpose", "sslserver", "-verify_ip", "127.0.0.1"}, true},
-		{"after.pem", after, []string{"-purpose", "sslserver", "-verify_hostname", "node-1.example"}, true},
-		{"client.pem", after, []string{"-purpose", "sslclient"}, true},
-		{"wrong.pem", after, []string{"-purpose", "sslserver", "-verify_hostname", "node-2.example"}, false},
+		{"address.pem", node, []string{"-purpose", "sslserver", "-verify_ip", "127.0.0.1"}, true},
+		{"name.pem", node, []string{"-purpose", "sslserver", "-verify_hostname", "node-1.example"}, true},
+		{"client.pem", node, []string{"-purpose", "sslclient"}, true},
+		{"wrong.pem", node, []string{"-purpose", "sslserver", "-verify_hostname", "node-2.example"}, false},
 		{"stranger.pem", stranger, []string{"-purpose", "sslserver"}, false},
 	} {
-		args := append([]string{"verify", "-x509_strict", "-CAfile", bundle}, c.args...)
+		args := append([]string{"verify", "-x509_strict", "-CAfile", trusted}, c.args...)
 		out, err := exec.Command(openssl, append(args, file(c.name, c.i.CertPEM))...).CombinedOutput()
 		if (err == nil) != c.good {
 			t.Errorf("%s: %v\n%s", c.name, err, out)
 		}
 	}
-	out, err := exec.Command(openssl, "pkey", "-in", file("key.pem", after.KeyPEM), "-noout", "-text").CombinedOutput()
+	out, err := exec.Command(openssl, "pkey", "-in", file("key.pem", node.KeyPEM), "-noout", "-text").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "prime256v1") {
 		t.Errorf("key: %v\n%s", err, out)
 	}
