@@ -33,6 +33,7 @@ type controlOptions struct {
 	tlsCert, tlsKey     string
 	dir                 string
 	names               []string
+	selfSigned          string // file of the certificate, if that was made here
 	id, tempDir         string
 	leaderTTL           time.Duration
 	hostGrace           time.Duration
@@ -47,7 +48,8 @@ on the same etcd: each serves the API, and one of them, which is elected, does t
 
 The API is served over TLS only, with the certificate of --tls-cert-file, which is read
 again when it changes. Without one a self-signed certificate is made in --dir at the
-first start, for laptops: give its file to clients as REDOUBT_API_CA.
+first start, for laptops: give its file to clients as REDOUBT_API_CA. It is replaced
+when it is not for the address of --listen or one of --tls-names.
 
 Nothing but /healthz is served without a token. Make the first one with "redoubt token
 create --bootstrap".
@@ -155,8 +157,8 @@ func runControl(cmd *cobra.Command, o *controlOptions) (err error) {
 		defer func() { err = errors.Join(err, m.Close()) }()
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "The control plane of Redoubt %s serves https://%s\n", node.Version(), s.Addr())
-	if o.tlsCert == "" {
-		fmt.Fprintf(cmd.OutOrStdout(), "Its certificate is self-signed: REDOUBT_API_CA=%s\n", o.certificateFile())
+	if o.selfSigned != "" {
+		fmt.Fprintf(cmd.OutOrStdout(), "Its certificate is self-signed: REDOUBT_API_CA=%s\n", o.selfSigned)
 	}
 	// Either ends the other: a process that does half of it would not be replaced.
 	ctx, cancel := context.WithCancel(ctx)
@@ -212,29 +214,24 @@ func (o *controlOptions) certificate(log *slog.Logger) (*tlsfiles.Keeper, error)
 	cert, key := o.tlsCert, o.tlsKey
 	if cert == "" {
 		var err error
-		if cert, key, err = api.SelfSigned(o.dir, o.hostNames()); err != nil {
+		names, hostname := o.hostNames()
+		if cert, key, err = api.SelfSigned(o.dir, names, hostname, log); err != nil {
 			return nil, err
 		}
+		o.selfSigned = cert
 	}
 	return tlsfiles.Keep(tlsfiles.Server{CertFile: cert, KeyFile: key, AuthClients: "no"}, 0, log)
 }
 
-func (o *controlOptions) certificateFile() string {
-	cert, _, err := api.SelfSigned(o.dir, nil) // it is there by now
-	if err != nil {
-		return o.dir
-	}
-	return cert
-}
-
-// hostNames are what a self-signed certificate is for.
-func (o *controlOptions) hostNames() []string {
-	names := append([]string{"localhost", "127.0.0.1", "::1"}, o.names...)
-	if host, err := os.Hostname(); err == nil {
-		names = append(names, host)
-	}
+// hostNames are what a self-signed certificate is for: those that must be in it, and this
+// host's own, which may be another each time in a container.
+func (o *controlOptions) hostNames() (names, hostname []string) {
+	names = append([]string{"localhost", "127.0.0.1", "::1"}, o.names...)
 	if host, _, err := net.SplitHostPort(o.listen); err == nil && host != "" && !slices.Contains(names, host) {
 		names = append(names, host)
 	}
-	return names
+	if host, err := os.Hostname(); err == nil && !slices.Contains(names, host) {
+		hostname = []string{host}
+	}
+	return names, hostname
 }

@@ -4,34 +4,45 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
 const selfSignedFor = 10 * 365 * 24 * time.Hour
 
-// SelfSigned makes a certificate in a directory, unless there is one, for laptops:
-// whoever is to trust the API is given its file as the CA.
-func SelfSigned(dir string, hosts []string) (cert, key string, err error) {
+// SelfSigned makes a certificate in a directory, for laptops: whoever is to trust the API
+// is given its file as the CA. One that is there stays, unless it has expired or is not
+// for all of hosts. A new one is for others, too, if they can be known; that they change
+// is no reason for another, which clients would have to be given anew.
+func SelfSigned(dir string, hosts, others []string, log *slog.Logger) (cert, key string, err error) {
 	cert, key = filepath.Join(dir, "api-cert.pem"), filepath.Join(dir, "api-key.pem")
-	if _, err := os.Stat(cert); err == nil {
-		return cert, key, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	now := time.Now()
+	flaw, err := flawOf(cert, key, hosts, now)
+	if err != nil {
 		return "", "", fmt.Errorf("make a certificate: %w", err)
+	}
+	if flaw == nil {
+		return cert, key, nil
+	}
+	if !errors.Is(flaw, fs.ErrNotExist) {
+		log.Warn("the self-signed certificate is replaced: clients need the new file", "file", cert, "reason", flaw)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", "", fmt.Errorf("make a certificate: %w", err)
 	}
-	certPEM, keyPEM, err := selfSigned(hosts, time.Now())
+	certPEM, keyPEM, err := selfSigned(slices.Concat(hosts, others), now)
 	if err != nil {
 		return "", "", fmt.Errorf("make a certificate: %w", err)
 	}
@@ -46,6 +57,32 @@ func SelfSigned(dir string, hosts []string) (cert, key string, err error) {
 		}
 	}
 	return cert, key, nil
+}
+
+// flawOf is why a certificate cannot be kept, nil if it can. err is why that is not known.
+func flawOf(cert, key string, hosts []string, now time.Time) (flaw, err error) {
+	c, errCert := os.ReadFile(cert)
+	k, errKey := os.ReadFile(key)
+	if err := errors.Join(errCert, errKey); errors.Is(err, fs.ErrNotExist) {
+		return err, nil
+	} else if err != nil {
+		return nil, err
+	}
+	// They are written one after the other.
+	pair, err := tls.X509KeyPair(c, k)
+	if err != nil {
+		return err, nil
+	}
+	if now.After(pair.Leaf.NotAfter) {
+		return fmt.Errorf("it has expired at %v", pair.Leaf.NotAfter), nil
+	}
+	for _, h := range hosts {
+		ip := net.ParseIP(h)
+		if !slices.Contains(pair.Leaf.DNSNames, h) && (ip == nil || !slices.ContainsFunc(pair.Leaf.IPAddresses, ip.Equal)) {
+			return fmt.Errorf("it is not for %s", h), nil
+		}
+	}
+	return nil, nil
 }
 
 // replaceFile writes a file whole or not at all.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,22 +37,12 @@ func trusting(t *testing.T, file string) *http.Client {
 
 func TestServe(t *testing.T) {
 	dir := t.TempDir()
-	cert, key, err := api.SelfSigned(dir, []string{"localhost", "127.0.0.1"})
+	cert, key, err := api.SelfSigned(dir, []string{"localhost", "127.0.0.1"}, nil, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if st, err := os.Stat(key); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the key: %v, %v", st.Mode(), err)
-	}
-	before, err := os.ReadFile(cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := api.SelfSigned(dir, nil); err != nil {
-		t.Error(err)
-	}
-	if again, err := os.ReadFile(cert); err != nil || string(again) != string(before) {
-		t.Error("the second start made another certificate")
 	}
 	c, err := tlsfiles.Keep(tlsfiles.Server{CertFile: cert, KeyFile: key, AuthClients: "no"}, 10*time.Millisecond, quiet())
 	if err != nil {
@@ -88,7 +79,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	// A key without its certificate, then the two of another.
-	other, otherKey, err := api.SelfSigned(t.TempDir(), []string{"127.0.0.1"})
+	other, otherKey, err := api.SelfSigned(t.TempDir(), []string{"127.0.0.1"}, nil, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,5 +103,57 @@ func TestServe(t *testing.T) {
 	}
 	if _, err := get(second); err == nil {
 		t.Error("it serves after Close")
+	}
+}
+
+// A self-signed certificate stays as long as it is good for what is asked of it.
+func TestSelfSignedStays(t *testing.T) {
+	dir := t.TempDir()
+	var last string
+	for _, c := range []struct {
+		hosts, others []string
+		damage        func(cert, key string) error
+		stays         bool
+	}{
+		{hosts: []string{"localhost", "127.0.0.1"}, others: []string{"laptop"}},
+		{hosts: []string{"localhost", "127.0.0.1"}, others: []string{"laptop"}, stays: true},
+		{hosts: []string{"localhost"}, others: []string{"laptop-2"}, stays: true},
+		{hosts: []string{"localhost", "*.example.com", "::1"}},
+		{hosts: []string{"localhost", "*.example.com", "::1"}, stays: true},
+		{hosts: []string{"localhost", "api.example.com"}},
+		{hosts: []string{"api.example.com", "10.0.0.1"}},
+		{hosts: []string{"api.example.com", "10.0.0.1"}, stays: true},
+		{hosts: []string{"10.0.0.1"}, damage: func(_, key string) error { return os.Remove(key) }},
+		{hosts: []string{"10.0.0.1"}, damage: func(_, key string) error { // as if it had been stopped in between
+			_, other, err := api.SelfSigned(t.TempDir(), nil, nil, quiet())
+			if err != nil {
+				return err
+			}
+			return os.Rename(other, key)
+		}},
+	} {
+		if c.damage != nil {
+			if err := c.damage(filepath.Join(dir, "api-cert.pem"), filepath.Join(dir, "api-key.pem")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cert, key, err := api.SelfSigned(dir, c.hosts, c.others, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range c.hosts {
+			if err := pair.Leaf.VerifyHostname(strings.Replace(h, "*", "a", 1)); err != nil {
+				t.Error(err)
+			}
+		}
+		if now := pair.Leaf.SerialNumber.String(); (now == last) != c.stays {
+			t.Errorf("for %v: it stays: %v", c.hosts, now == last)
+		} else {
+			last = now
+		}
 	}
 }

@@ -170,7 +170,7 @@ func (d *Dev) serveAPI(ctx context.Context, a *api.API) error {
 	if err != nil {
 		return fmt.Errorf("dev: %w", err)
 	}
-	cert, key, err := api.SelfSigned(filepath.Join(dir, apiDir), []string{"localhost", loopback, "::1"})
+	cert, key, err := api.SelfSigned(filepath.Join(dir, apiDir), []string{"localhost", loopback, "::1"}, nil, d.cfg.Logger)
 	if err != nil {
 		return fmt.Errorf("dev: %w", err)
 	}
