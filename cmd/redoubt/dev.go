@@ -149,7 +149,8 @@ func startError(ctx context.Context, err error, dir string) error {
 	return ignoreCanceled(ctx, err)
 }
 
-// printWelcome says where everything is, in lines to copy.
+// printWelcome says where everything is, in lines to copy. What is kept in files is named
+// by them: a terminal is scrolled back in, and copied from.
 func printWelcome(w io.Writer, d *dev.Dev, c dev.Config, took time.Duration) {
 	e := d.Endpoints()
 	fmt.Fprintf(w, "Redoubt %s is ready after %s. Data is in %s\n\n", e.Version, span(took), c.Dir)
@@ -172,14 +173,14 @@ func printWelcome(w io.Writer, d *dev.Dev, c dev.Config, took time.Duration) {
 	_ = table(w, rows) // stdout is gone: nobody reads the rest either
 	fmt.Fprintf(w, `
 List what is in object storage:
-  AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_REGION=%s \
-    aws --endpoint-url %s s3 ls --recursive %s/
+  AWS_SHARED_CREDENTIALS_FILE=%s AWS_REGION=%s \
+    aws --profile default --endpoint-url %s s3 ls --recursive %s/
 
 In another terminal:
-  %[7]s status%[6]s
-  %[7]s snapshot create%[6]s --name first
-  %[7]s failover%[6]s
-`, e.S3.AccessKey, e.S3.SecretKey, e.S3.Region, e.S3.Endpoint, e.S3.URL(), dirFlag(c.Dir), programName())
+  %[6]s status%[5]s
+  %[6]s snapshot create%[5]s --name first
+  %[6]s failover%[5]s
+`, shellQuote(e.S3.CredentialsFile), e.S3.Region, e.S3.Endpoint, e.S3.URL(), dirFlag(c.Dir), programName())
 	if e.API != nil {
 		printAPI(w, e.API, dirFlag(c.Dir))
 	}
@@ -189,8 +190,7 @@ In another terminal:
 	}
 }
 
-// printAPI says how another cluster is made. The token is named by its file: a
-// terminal is scrolled back in, and copied from.
+// printAPI says how another cluster is made.
 func printAPI(w io.Writer, a *dev.API, dir string) {
 	fmt.Fprintf(w, `
 Make another cluster:
@@ -237,8 +237,8 @@ func cliCommand(addr, ca, password string, role node.Role) string {
 	if ca != "" {
 		cmd += " --tls --cacert " + shellQuote(ca)
 	}
-	if password != "" {
-		cmd += " -a " + shellQuote(password)
+	if password != "" { // not as an argument, which everybody on the machine can see
+		cmd = "REDISCLI_AUTH=" + shellQuote(password) + " " + cmd
 	}
 	if role != node.RolePrimary {
 		cmd += "    (reads, after READONLY)"

@@ -507,14 +507,16 @@ func TestDevCommand(t *testing.T) {
 		}
 		return string(b)
 	}
-	redisCLI := regexp.MustCompile(`primary +dev-1 +[0-9.:]+ +(redis-cli .*)`).FindStringSubmatch(out)
+	redisCLI := regexp.MustCompile(`primary +dev-1 +[0-9.:]+ +(REDISCLI_AUTH=.*)`).FindStringSubmatch(out)
 	if redisCLI == nil {
 		t.Fatalf("no redis-cli line in\n%s", out)
 	}
-	if got := sh(strings.TrimSpace(redisCLI[1]) + " --no-auth-warning SET k v"); strings.TrimSpace(got) != "OK" {
+	if got := sh(strings.TrimSpace(redisCLI[1]) + " SET k v"); strings.TrimSpace(got) != "OK" {
 		t.Errorf("redis-cli: %s", got)
 	}
-	aws := regexp.MustCompile(`(?s)AWS_ACCESS_KEY_ID=.*?--recursive \S+`).FindString(out)
+	aws := regexp.MustCompile(`(?s)AWS_SHARED_CREDENTIALS_FILE=.*?--recursive \S+`).FindString(out)
+	t.Setenv("AWS_ACCESS_KEY_ID", "somebody") // the lines are good beside what is set already
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "else's")
 	aws = strings.Replace(aws, "\n    aws ", "\n    "+testenv.Tool(t, "aws")+" ", 1)
 	testenv.Eventually(t, 20*time.Second, "aws lists a segment", func(context.Context) error {
 		if got := sh(aws); !strings.Contains(got, "dev/shards/0000/segments/") {

@@ -98,6 +98,10 @@ func (d *Dev) startS3(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	file, err := filepath.Abs(filepath.Join(d.cfg.Dir, credentialsName))
+	if err != nil {
+		return fmt.Errorf("dev: %w", err)
+	}
 	d.s3, err = objectserver.Start(ctx, objectserver.Config{
 		Dir: filepath.Join(d.cfg.Dir, "s3"), Bucket: Bucket,
 		Addr:      net.JoinHostPort(d.cfg.Bind, strconv.Itoa(d.cfg.S3Port)),
@@ -106,7 +110,7 @@ func (d *Dev) startS3(ctx context.Context) error {
 	if err != nil {
 		return listenError(err, "--s3-port", d.cfg.S3Port)
 	}
-	d.endpoints.S3 = S3{Endpoint: d.s3.URL(), Bucket: Bucket, Region: Region, AccessKey: access, SecretKey: secret}
+	d.endpoints.S3 = S3{Endpoint: d.s3.URL(), Bucket: Bucket, Region: Region, AccessKey: access, SecretKey: secret, CredentialsFile: file}
 	// Over HTTP, as from elsewhere. One store for all nodes: the requests of a
 	// process are counted together.
 	store := d.endpoints.StoreConfig()

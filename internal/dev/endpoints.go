@@ -46,6 +46,8 @@ type S3 struct {
 	Region    string `json:"region"`
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`
+	// CredentialsFile has the two in the AWS tools' format.
+	CredentialsFile string `json:"credentials_file"`
 }
 
 // URL names the place as s3://bucket/prefix.
