@@ -25,7 +25,9 @@ import (
 //     a snapshot) when no note of an earlier control plane is left, or strayLife after
 //     this one was elected: the earlier ones had their last go-ahead before.
 //
-// A note is left only by those that were replaced, or died, in the middle.
+// A note is left only by those that were replaced, or died, in the middle. Taken on trust
+// is that a service does not carry out a request after its sender has given it up and a
+// second one for the same objects has been answered.
 const deletions = "/redoubt-control/deletions/" // <cluster>/<what>/<create revision of the elected one's key>
 
 // strayLife is how long a signed request may have an effect: its date may be 15 minutes
