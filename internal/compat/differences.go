@@ -80,4 +80,5 @@ var differences = []difference{
 	{file: "unit/type/stream-cgroups", test: "Blocking XREAD: key type changed with SET", reason: twoAtOnce},
 	{file: "unit/type/stream-cgroups", test: "Blocking XREAD: key deleted", reason: twoAtOnce},
 	{file: "unit/type/list", test: "BRPOPLPUSH does not affect WATCH while still blocked", reason: twoAtOnce},
+	{file: "unit/type/list", test: "BRPOPLPUSH with multiple blocked clients", reason: twoAtOnce},
 }
