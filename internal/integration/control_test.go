@@ -25,29 +25,48 @@ import (
 	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
+// controlPlane is a `redoubt control`, as a process of its own.
+type controlPlane struct {
+	id, url, ca string // ca: the file of its certificate
+	proc        *testenv.Process
+}
+
+// control starts a control plane beside hosts; when it returns, its certificate is there.
+func (h *hosts) control(id string, args ...string) *controlPlane {
+	h.t.Helper()
+	dir, addr := h.t.TempDir(), testenv.FreeAddr(h.t)
+	p := &controlPlane{id: id, url: "https://" + addr, ca: filepath.Join(dir, "api-cert.pem")}
+	p.proc = h.start(id, append([]string{"control", "--id", id, "--etcd", strings.Join(h.etcd.Endpoints(), ","), "--store", h.s3.URL("redoubt"),
+		"--store-endpoint", h.s3.Endpoint, "--store-path-style", "--region", h.s3.Region,
+		"--listen", addr, "--dir", dir, "--temp-dir", h.t.TempDir(), "--leader-ttl", "2s"}, args...))
+	testenv.Eventually(h.t, time.Minute, "the certificate of "+id, func(context.Context) error {
+		_, err := os.Stat(p.ca)
+		return err
+	})
+	return p
+}
+
+// client is one with a new token.
+func (h *hosts) client(p *controlPlane, role wire.Role) (*client.Client, wire.Secret) {
+	h.t.Helper()
+	made, err := token.Open(h.etcd.Client(h.t)).Create(h.t.Context(), "the test", wire.NewToken{Role: role})
+	must(h.t, err)
+	ca, err := os.ReadFile(p.ca)
+	must(h.t, err)
+	c, err := client.New(client.Config{URL: p.url, Token: made.Secret, CA: ca})
+	must(h.t, err)
+	h.t.Cleanup(c.Close)
+	testenv.Eventually(h.t, time.Minute, "the control plane to serve", func(ctx context.Context) error {
+		_, err := c.OwnToken(ctx)
+		return err
+	})
+	return c, made.Secret
+}
+
 // startControl starts a control plane beside hosts, and returns a client of it.
 func (h *hosts) startControl() *client.Client {
 	h.t.Helper()
-	dir := h.t.TempDir()
-	addr := testenv.FreeAddr(h.t)
-	h.start("control", []string{"control", "--etcd", strings.Join(h.etcd.Endpoints(), ","), "--store", h.s3.URL("redoubt"),
-		"--store-endpoint", h.s3.Endpoint, "--store-path-style", "--region", h.s3.Region,
-		"--listen", addr, "--dir", dir, "--temp-dir", h.t.TempDir(), "--leader-ttl", "2s"})
-	made, err := token.Open(h.etcd.Client(h.t)).Create(h.t.Context(), "the test", wire.NewToken{Role: wire.Admin})
-	must(h.t, err)
-	var c *client.Client
-	testenv.Eventually(h.t, time.Minute, "the control plane to serve", func(ctx context.Context) error {
-		ca, err := os.ReadFile(filepath.Join(dir, "api-cert.pem"))
-		if err != nil {
-			return err
-		}
-		if c, err = client.New(client.Config{URL: "https://" + addr, Token: made.Secret, CA: ca}); err != nil {
-			return err
-		}
-		_, err = c.OwnToken(ctx)
-		return err
-	})
-	h.t.Cleanup(c.Close)
+	c, _ := h.client(h.control("control"), wire.Admin)
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +43,8 @@ type lifeSpec struct {
 	Snapshot        string   `json:"snapshot,omitempty"`
 	Replicas        int      `json:"replicas"`
 	Engine          string   `json:"engine"`
+	Memory          int      `json:"memory"` // MiB
+	Databases       string   `json:"databases"`
 	Timeout         string   `json:"timeout"`
 	Access          string   `json:"access"`
 	PasswordVersion int      `json:"password_version"`
@@ -53,8 +56,10 @@ type life struct {
 	t     *testing.T
 	hosts *hosts
 	tf    *terraform
-	want  lifeSpec
-	roots *x509.CertPool
+	// elected does the work, and standby serves Terraform.
+	elected, standby *controlPlane
+	want             lifeSpec
+	roots            *x509.CertPool
 
 	mu    sync.Mutex
 	addrs []string // of the nodes, as they were known last
@@ -62,8 +67,12 @@ type life struct {
 	writers *writers
 }
 
-// lifeLease is the usual one.
-const lifeLease = 2 * time.Second
+const (
+	// lifeLease is the usual one.
+	lifeLease = 2 * time.Second
+	// hostGrace is how soon the nodes of a host that is gone are replaced.
+	hostGrace = "5s"
+)
 
 func startLife(t *testing.T) *life {
 	t.Helper()
@@ -75,10 +84,13 @@ func startLife(t *testing.T) *life {
 	config, err := os.ReadFile(filepath.Join("testdata", "life.tf"))
 	must(t, err)
 	l := &life{t: t, hosts: h, want: lifeSpec{
-		Cluster: "main", Replicas: 1, Engine: oldEngine, Timeout: "300",
+		Cluster: "main", Replicas: 1, Engine: oldEngine, Memory: 256, Databases: "16", Timeout: "300",
 		Access: "on ~app:* +@all -@dangerous", PasswordVersion: 1, Users: []string{"writer", "app"},
 	}}
-	l.tf = startTerraform(h, string(config), "TF_VAR_writer_password="+writerPassword)
+	l.elected = h.control("control-0", "--host-grace", hostGrace)
+	l.awaitElected(l.elected)
+	l.standby = h.control("control-1", "--host-grace", hostGrace)
+	l.tf = startTerraform(h, l.standby, string(config), "TF_VAR_writer_password="+writerPassword)
 	l.password(firstPassword)
 	return l
 }
@@ -164,8 +176,13 @@ func (l *life) authority() {
 // everywhere waits until each node is so, as somebody sees it.
 func (l *life) everywhere(what, user, password string, is func(ctx context.Context, db *redis.Client) error) {
 	l.t.Helper()
+	l.everywhereWithin(soon, what, user, password, is)
+}
+
+func (l *life) everywhereWithin(d time.Duration, what, user, password string, is func(ctx context.Context, db *redis.Client) error) {
+	l.t.Helper()
 	for _, n := range nodesOf(l.status()) {
-		testenv.Eventually(l.t, soon, what+" on "+n.Name, func(ctx context.Context) error {
+		testenv.Eventually(l.t, d, what+" on "+n.Name, func(ctx context.Context) error {
 			db := l.dialAs(addrOf(n.Endpoint), user, password)
 			defer db.Close()
 			return is(ctx, db)
@@ -204,7 +221,9 @@ func TestTerraformLifeOfACluster(t *testing.T) {
 		{"an interrupted apply", l.isInterrupted},
 		{"a parameter", l.changesAParameter},
 		{"users and the ACL", l.changesUsers},
+		{"memory and databases", l.restarts},
 		{"an engine", l.upgrades},
+		{"a host to be emptied", l.leavesAHost},
 		{"the loss of a host", l.losesAHost},
 	} {
 		ws.waitAcks(50)
@@ -226,31 +245,41 @@ func TestTerraformLifeOfACluster(t *testing.T) {
 	l.tf.run([]int{0}, "destroy", "-auto-approve", "-no-color")
 }
 
-func (l *life) scales() {
-	for _, n := range []int{2, 0} {
-		l.apply(func(s *lifeSpec) { s.Replicas = n })
-	}
-}
-
 // isInterrupted: an apply that adds a replica is interrupted while that is being done,
 // and the next one finishes it.
 func (l *life) isInterrupted() {
 	t := l.t
 	l.ask(func(s *lifeSpec) { s.Replicas = 1 })
-	before, err := l.tf.api.Operations(t.Context(), "clusters/main", 1)
-	must(t, err)
-	apply := l.tf.start("apply", "-auto-approve", "-no-color")
-	testenv.Eventually(t, time.Minute, "the change to be carried out", func(ctx context.Context) error {
-		now, err := l.tf.api.Operations(ctx, "clusters/main", 1)
-		if err == nil && (len(now) != 1 || now[0].ID == before[0].ID || now[0].State != wire.Running) {
-			err = fmt.Errorf("operations: %+v", now)
-		}
-		return err
-	})
+	apply := l.beginsToApply()
 	if code := apply.Interrupt(time.Minute); code != 1 {
 		t.Fatalf("an apply that was interrupted: exit code %d\n%s", code, apply.Log())
 	}
 	l.apply(func(*lifeSpec) {})
+}
+
+// beginsToApply returns when what is wanted is being carried out.
+func (l *life) beginsToApply() *testenv.Process {
+	l.t.Helper()
+	before := l.newest()
+	apply := l.tf.start("apply", "-auto-approve", "-no-color")
+	testenv.Eventually(l.t, time.Minute, "the change to be carried out", func(context.Context) error {
+		if now := l.newest(); now.ID == before.ID || now.State == wire.Pending {
+			return fmt.Errorf("the newest operation is %+v", now)
+		}
+		return nil
+	})
+	return apply
+}
+
+// newest is the newest operation of the first cluster.
+func (l *life) newest() wire.Operation {
+	l.t.Helper()
+	all, err := l.tf.api.Operations(l.t.Context(), "clusters/main", 1)
+	must(l.t, err)
+	if len(all) != 1 {
+		l.t.Fatal("an available cluster has no operation")
+	}
+	return all[0]
 }
 
 func (l *life) changesAParameter() {
@@ -302,19 +331,8 @@ func (l *life) changesUsers() {
 func (l *life) losesAHost() {
 	t := l.t
 	before := l.status()
-	var lost *hostProc
-	zones := map[string]bool{}
-	for _, n := range nodesOf(before) {
-		zones[n.AvailabilityZone] = true
-		for _, a := range l.hosts.list {
-			if n.Endpoint == before.ClusterEndpoint && a.id == n.Host {
-				lost = a
-			}
-		}
-	}
-	if lost == nil || len(zones) != 2 {
-		t.Fatalf("nodes: %+v", before)
-	}
+	primary := primaryOf(t, before)
+	lost := l.hosts.list[slices.IndexFunc(l.hosts.list, func(a *hostProc) bool { return a.id == primary.Host })]
 	lost.proc.Kill()
 	folders, err := filepath.Glob(filepath.Join(lost.dir, "nodes", "*"))
 	must(t, err)
@@ -326,19 +344,38 @@ func (l *life) losesAHost() {
 	start := time.Now()
 	l.writers.waitAcks(20) // a few were under way
 	t.Logf("with the primary's host gone and a lease of %v, writers went on after %v", lifeLease, time.Since(start).Round(10*time.Millisecond))
-	testenv.Eventually(t, 2*time.Minute, "the node to be replaced", func(ctx context.Context) error {
-		s, zones := l.status(), map[string]bool{}
-		for _, n := range nodesOf(s) {
-			if n.Host == lost.id || n.Role != "primary" && n.Role != "replica" {
-				return fmt.Errorf("node %+v", n)
-			}
-			zones[n.AvailabilityZone] = true
-		}
-		if s.Status != spec.Available || len(zones) != 2 {
-			return fmt.Errorf("status %s, zones %v", s.Status, zones)
-		}
-		return nil
-	})
+	testenv.Eventually(t, 2*time.Minute, "the node to be replaced", func(context.Context) error { return l.isAway(lost.id) })
 	t.Logf("the node of the lost host was replaced within %v", time.Since(start).Round(100*time.Millisecond))
 	l.settled()
+}
+
+// primaryOf fails the test when the zones of the nodes are not two.
+func primaryOf(t *testing.T, s spec.ClusterStatus) (primary spec.NodeStatus) {
+	t.Helper()
+	zones := map[string]bool{}
+	for _, n := range nodesOf(s) {
+		zones[n.AvailabilityZone] = true
+		if n.Endpoint == s.ClusterEndpoint {
+			primary = n
+		}
+	}
+	if primary.Name == "" || len(zones) != 2 {
+		t.Fatalf("nodes: %+v", s)
+	}
+	return primary
+}
+
+// isAway returns nil when the first cluster is well, in two zones and not on that host.
+func (l *life) isAway(host string) error {
+	s, zones := l.status(), map[string]bool{}
+	for _, n := range nodesOf(s) {
+		if n.Host == host || n.Role != "primary" && n.Role != "replica" {
+			return fmt.Errorf("node %+v", n)
+		}
+		zones[n.AvailabilityZone] = true
+	}
+	if s.Status != spec.Available || len(zones) != 2 {
+		return fmt.Errorf("status %s, zones %v", s.Status, zones)
+	}
+	return nil
 }

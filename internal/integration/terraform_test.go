@@ -15,7 +15,6 @@ import (
 
 	"github.com/redoubtdb/redoubt/control/client"
 	"github.com/redoubtdb/redoubt/control/spec"
-	"github.com/redoubtdb/redoubt/control/token"
 	"github.com/redoubtdb/redoubt/control/wire"
 	"github.com/redoubtdb/redoubt/internal/testenv"
 )
@@ -69,39 +68,30 @@ func (tf *terraform) output(name string) (value string) {
 	return value
 }
 
-// startTerraform has terraform init a configuration beside hosts and a control plane.
-func startTerraform(h *hosts, config string, env ...string) *terraform {
+// startTerraform has terraform init a configuration for a control plane.
+func startTerraform(h *hosts, p *controlPlane, config string, env ...string) *terraform {
 	t := h.t
-	dir, addr := t.TempDir(), testenv.FreeAddr(t)
-	h.start("control", []string{"control", "--etcd", strings.Join(h.etcd.Endpoints(), ","), "--store", h.s3.URL("redoubt"),
-		"--store-endpoint", h.s3.Endpoint, "--store-path-style", "--region", h.s3.Region,
-		"--listen", addr, "--dir", dir, "--temp-dir", t.TempDir(), "--leader-ttl", "2s", "--host-grace", "5s"})
-	made, err := token.Open(h.etcd.Client(t)).Create(t.Context(), "the test", wire.NewToken{Role: wire.Operate})
-	must(t, err)
-	ca := filepath.Join(dir, "api-cert.pem")
-	testenv.Eventually(t, time.Minute, "the control plane's certificate", func(context.Context) error {
-		_, err := os.Stat(ca)
-		return err
-	})
 	root, mirror := testenv.Root(t), filepath.Join(t.TempDir(), "mirror")
 	install := exec.Command(filepath.Join(root, "scripts", "install-provider"), mirror)
 	out, err := install.CombinedOutput()
 	if err != nil {
 		t.Fatalf("scripts/install-provider: %v\n%s", err, out)
 	}
-	pem, err := os.ReadFile(ca)
-	must(t, err)
-	api, err := client.New(client.Config{URL: "https://" + addr, Token: made.Secret, CA: pem})
-	must(t, err)
-	t.Cleanup(api.Close)
-	tf := &terraform{t: t, dir: t.TempDir(), api: api}
+	tf := &terraform{t: t, dir: t.TempDir(), env: env}
 	must(t, os.WriteFile(filepath.Join(tf.dir, "main.tf"), []byte(config), 0o600))
 	rc := filepath.Join(tf.dir, "terraform.rc")
 	must(t, os.WriteFile(rc, []byte("provider_installation {\n  filesystem_mirror {\n    path = \""+mirror+"\"\n  }\n}\n"), 0o600))
-	tf.env = append(env, "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1",
-		"REDOUBT_API=https://"+addr, "REDOUBT_TOKEN="+string(made.Secret), "REDOUBT_API_CA="+ca)
+	tf.env = append(tf.env, "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1")
+	tf.asks(h, p)
 	tf.run([]int{0}, "init", "-no-color")
 	return tf
+}
+
+// asks has the provider turn to a control plane.
+func (tf *terraform) asks(h *hosts, p *controlPlane) {
+	api, secret := h.client(p, wire.Operate)
+	tf.api = api
+	tf.env = append(tf.env, "REDOUBT_API="+p.url, "REDOUBT_TOKEN="+string(secret), "REDOUBT_API_CA="+p.ca)
 }
 
 // The laptop example makes a cluster that a user of it can use; another number of
@@ -111,7 +101,7 @@ func TestTerraformRunsClusters(t *testing.T) {
 	h := startHosts(t, 3, nil)
 	example, err := os.ReadFile(filepath.Join(testenv.Root(t), "terraform", "examples", "laptop", "main.tf"))
 	must(t, err)
-	tf := startTerraform(h, string(example), "TF_VAR_password="+password)
+	tf := startTerraform(h, h.control("control"), string(example), "TF_VAR_password="+password)
 	tf.run([]int{0}, "apply", "-auto-approve", "-no-color")
 	tf.empty()
 	rdb := redis.NewClient(&redis.Options{Addr: tf.output("endpoint"), Username: "app", Password: password})

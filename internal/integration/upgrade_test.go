@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/redoubtdb/redoubt/control/spec"
 	"github.com/redoubtdb/redoubt/etcdfence"
+	"github.com/redoubtdb/redoubt/internal/testenv"
 )
 
 // upgrades: replicas get the new engine first, and the primary hands over to one of
@@ -28,34 +32,74 @@ func (l *life) upgrades() {
 	}
 	l.apply(func(s *lifeSpec) { s.Replicas = 2 })
 	l.everywhere("the old engine", "writer", writerPassword, runs(oldEngine))
-	end := l.watchShard()
-	l.apply(func(s *lifeSpec) { s.Engine = newEngine })
-	was, happened := end()
+	l.rolls(func() { l.apply(func(s *lifeSpec) { s.Engine = newEngine }) })
 	l.everywhere("the new engine", "writer", writerPassword, runs(newEngine))
 	if s := l.status(); s.EnginePatchVersion != newEngine || len(nodesOf(s)) != 3 {
 		t.Errorf("after the upgrade: %+v", s)
 	}
-	t.Logf("of the engine, %s being the primary: %s", was, strings.Join(happened, "; "))
+	l.apply(func(s *lifeSpec) { s.Replicas = 1 })
+}
+
+// restarts: what nodes can only be started with reaches them one by one as well, their
+// memory through the cluster, the number of databases through its parameter group.
+func (l *life) restarts() {
+	is := func(name, want string) func(context.Context, *redis.Client) error {
+		return func(ctx context.Context, db *redis.Client) error {
+			got, err := db.ConfigGet(ctx, name).Result()
+			if err == nil && got[name] != want {
+				err = fmt.Errorf("%s is %s, want %s", name, got[name], want)
+			}
+			return err
+		}
+	}
+	maxmemory := func(mib int) string { return strconv.Itoa(mib << 20 / 100 * 70) }
+	l.everywhere("the memory from before", "writer", writerPassword, is("maxmemory", maxmemory(l.want.Memory)))
+	l.rolls(func() { l.apply(func(s *lifeSpec) { s.Memory = 320 }) })
+	l.everywhere("the new memory", "writer", writerPassword, is("maxmemory", maxmemory(320)))
+
+	l.everywhere("the databases from before", "writer", writerPassword, is("databases", l.want.Databases))
+	l.rolls(func() {
+		l.apply(func(s *lifeSpec) { s.Databases = "17" })
+		// The change of a group is done when it is written; its clusters follow.
+		l.everywhereWithin(2*time.Minute, "the new number of databases", "writer", writerPassword, is("databases", "17"))
+		testenv.Eventually(l.t, time.Minute, "the cluster to say that it follows its parameter group", func(context.Context) error {
+			if s := l.status(); s.Status != spec.Available || s.ParameterGroupStatus != spec.InSync {
+				return fmt.Errorf("status %+v", s)
+			}
+			return nil
+		})
+	})
+	l.settled()
+}
+
+// rolls fails the test unless a change has each node of the first cluster started once
+// more: the replicas one by one, and the primary after it has handed over to one of them.
+func (l *life) rolls(change func()) {
+	t := l.t
+	t.Helper()
+	end := l.watchShard()
+	change()
+	was, happened := end()
+	t.Logf("%s having been the primary: %s", was, strings.Join(happened, "; "))
 	var want []string
 	for _, n := range nodesOf(l.status()) {
 		if n.Name != was {
-			want = append(want, n.Name+" runs "+newEngine)
+			want = append(want, n.Name+starts+l.want.Engine)
 		}
 	}
-	if len(happened) != 5 {
-		t.Fatalf("want two replicas upgraded, a hand-over, another primary, and %s upgraded", was)
+	if len(want) != l.want.Replicas || len(happened) != len(want)+3 {
+		t.Fatalf("%v; want %d replicas to start, a hand-over, another primary, and %s to start", happened, l.want.Replicas, was)
 	}
-	replicas, rest := happened[:2], happened[2:]
+	replicas, rest := happened[:len(want)], happened[len(want):]
 	slices.Sort(replicas)
 	slices.Sort(want)
 	if !slices.Equal(replicas, want) {
 		t.Errorf("first %v, want %v", replicas, want)
 	}
 	to := strings.TrimPrefix(rest[0], was+asked)
-	if to == rest[0] || rest[1] != to+" leads" || rest[2] != was+" runs "+newEngine {
-		t.Errorf("then %v, want a hand-over by %s, that it is followed, and its upgrade", rest, was)
+	if to == rest[0] || rest[1] != to+leads || rest[2] != was+starts+l.want.Engine {
+		t.Errorf("then %v, want a hand-over by %s, that it is followed, and its start", rest, was)
 	}
-	l.apply(func(s *lifeSpec) { s.Replicas = 1 })
 }
 
 // watchShard notes what becomes of the nodes of the first cluster in the order in which
@@ -78,7 +122,7 @@ func (l *life) watchShard() (end func() (string, []string)) {
 	if st.Leader == nil {
 		l.t.Fatal("an available cluster has no primary")
 	}
-	seen := &sightings{base: base, versions: map[string]string{}, leader: st.Leader.NodeID}
+	seen := &sightings{base: base, started: map[string]time.Time{}, leader: st.Leader.NodeID}
 	for _, kv := range before.Kvs {
 		must(l.t, seen.see(&clientv3.Event{Type: clientv3.EventTypePut, Kv: kv}))
 	}
@@ -116,31 +160,35 @@ func (l *life) watchShard() (end func() (string, []string)) {
 	}
 }
 
-const asked = " is to hand over to "
+// What is seen of nodes, after their names.
+const (
+	asked  = " is to hand over to "
+	leads  = " leads"
+	starts = " starts with "
+	ended  = " has ended"
+)
 
 // sightings are what a shard's keys say that has happened.
 type sightings struct {
-	base     string
-	versions map[string]string // by node, as it registered last
-	leader   string
-	all      []string
+	base    string
+	started map[string]time.Time // by node, as it registered last
+	leader  string
+	all     []string
 }
 
 func (s *sightings) see(e *clientv3.Event) error {
-	if e.Type != clientv3.EventTypePut {
-		return nil
-	}
-	var what string
-	switch key := strings.TrimPrefix(string(e.Kv.Key), s.base); {
-	case strings.HasPrefix(key, "nodes/"):
+	key := strings.TrimPrefix(string(e.Kv.Key), s.base)
+	id, isNode := strings.CutPrefix(key, "nodes/")
+	switch {
+	case e.Type != clientv3.EventTypePut && isNode:
+		s.all = append(s.all, id+ended)
+	case e.Type != clientv3.EventTypePut:
+	case isNode:
 		var n etcdfence.NodeInfo
 		if err := json.Unmarshal(e.Kv.Value, &n); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
-		if s.versions[n.ID] != n.Version {
-			s.versions[n.ID] = n.Version
-			what = n.ID + " runs " + n.Version
-		}
+		s.registers(n)
 	case key == "shards/0000/leader":
 		var n etcdfence.Leader
 		if err := json.Unmarshal(e.Kv.Value, &n); err != nil {
@@ -148,20 +196,27 @@ func (s *sightings) see(e *clientv3.Event) error {
 		}
 		if s.leader != n.NodeID {
 			s.leader = n.NodeID
-			what = n.NodeID + " leads"
+			s.all = append(s.all, n.NodeID+leads)
 		}
 	case key == "shards/0000/handover":
 		var h etcdfence.Handover
 		if err := json.Unmarshal(e.Kv.Value, &h); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
-		what = s.leader + asked + h.To
-	}
-	// Who is asked to hand over may be asked again, then also for another one.
-	if n := len(s.all); strings.Contains(what, asked) && n > 0 && strings.Contains(s.all[n-1], asked) {
-		s.all[n-1] = what
-	} else if what != "" {
-		s.all = append(s.all, what)
+		// Who is asked to hand over may be asked again, then also for another one.
+		if n := len(s.all); n > 0 && strings.Contains(s.all[n-1], asked) {
+			s.all = s.all[:n-1]
+		}
+		s.all = append(s.all, s.leader+asked+h.To)
 	}
 	return nil
+}
+
+// registers: the end of a node that is there again was a part of its new start.
+func (s *sightings) registers(n etcdfence.NodeInfo) {
+	s.all = slices.DeleteFunc(s.all, func(what string) bool { return what == n.ID+ended })
+	if !s.started[n.ID].Equal(n.Started) {
+		s.started[n.ID] = n.Started
+		s.all = append(s.all, n.ID+starts+n.Version)
+	}
 }

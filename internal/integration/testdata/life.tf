@@ -25,6 +25,8 @@ variable "life" {
     snapshot         = optional(string)
     replicas         = number
     engine           = string
+    memory           = number
+    databases        = string
     timeout          = string
     access           = string
     password_version = number
@@ -67,11 +69,16 @@ resource "redoubt_parameter_group" "main" {
     name  = "timeout"
     value = var.life.timeout
   }
+
+  parameter {
+    name  = "databases"
+    value = var.life.databases
+  }
 }
 
 resource "redoubt_cluster" "main" {
   name                   = var.life.cluster
-  node_memory            = "256MiB"
+  node_memory            = "${var.life.memory}MiB"
   num_replicas_per_shard = var.life.replicas
   engine_version         = var.life.engine
   acl_name               = redoubt_acl.main.name
