@@ -109,10 +109,12 @@ type recorder struct {
 	acked []int
 }
 
-func startRecorder(t *testing.T, addrs []string) *recorder {
+func startRecorder(t *testing.T, addrs []string) *recorder { return startRecorderAs(t, addrs, "", "") }
+
+func startRecorderAs(t *testing.T, addrs []string, user, password string) *recorder {
 	r := &recorder{t: t, done: make(chan struct{})}
 	for _, addr := range addrs {
-		c := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialerRetries: 1})
+		c := redis.NewClient(&redis.Options{Addr: addr, Username: user, Password: password, MaxRetries: -1, DialerRetries: 1})
 		t.Cleanup(func() { c.Close() })
 		r.clients = append(r.clients, c)
 	}
@@ -154,18 +156,32 @@ func (r *recorder) more(n int) {
 	})
 }
 
-// verify reads all that was acknowledged from the primary.
-func (r *recorder) verify(primary *redis.Client) {
+// verify reads all that was acknowledged from the primary, which find finds: it may just
+// be moving.
+func (r *recorder) verify(find func() *redis.Client) {
 	r.t.Helper()
 	lost := 0
-	for _, i := range r.acked {
-		if got, err := primary.Get(r.t.Context(), fmt.Sprintf("k%d", i)).Int(); err != nil || got != i {
-			lost++
-		}
-	}
+	testenv.Eventually(r.t, time.Minute, "a primary that everything is read from", func(ctx context.Context) (err error) {
+		lost, err = r.lost(ctx, find())
+		return err
+	})
 	if lost > 0 {
 		r.t.Errorf("%d of %d acknowledged writes are lost", lost, len(r.acked))
 	}
+}
+
+// lost counts what was acknowledged and is not there; an error says that it is not known.
+func (r *recorder) lost(ctx context.Context, primary *redis.Client) (n int, err error) {
+	for _, i := range r.acked {
+		got, err := primary.Get(ctx, fmt.Sprintf("k%d", i)).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return 0, err
+		}
+		if got != strconv.Itoa(i) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // primary is a client for the primary of a cluster that is available.
@@ -258,13 +274,14 @@ func TestDevRunsClusters(t *testing.T) {
 		t.Error("the token is another one after a restart")
 	}
 	l.cli("cluster", "update", "shop", "--num-replicas-per-shard", "0", "--wait")
-	r.verify(l.primary("shop"))
+	r.verify(func() *redis.Client { return l.primary("shop") })
 
 	l.cli("cluster", "delete", "shop", "--final-snapshot-name", "last", "--wait")
 	l.listsSnapshot("_deleted/shop/snapshots/last/0000.rdb")
 	l.cli("cluster", "create", "again", "--snapshot-name", "last", "--node-memory", "64MiB", "--num-replicas-per-shard", "0", "--acl-name", "open-access", "--tls-enabled=false", "--wait")
-	r.verify(l.primary("again"))
+	r.verify(func() *redis.Client { return l.primary("again") })
 	t.Logf("%d writes were acknowledged", len(r.acked))
+	l.terraform()
 	if code := l.proc.Terminate(time.Minute); code != 0 || len(l.nodes()) > 0 {
 		t.Errorf("SIGTERM: exit code %d, %d nodes are left", code, len(l.nodes()))
 	}
