@@ -31,31 +31,70 @@ func (b *bencher) runGC(ctx context.Context, h *testenv.Program, c config, out i
 			servers = append(servers, node)
 		}
 		value := []byte(strings.Repeat("v", b.size))
-		set := func(i int) (string, [][]byte) { return "SET", [][]byte{keyName(i), value} }
-		stored := 0
-		for _, keys := range []int{100_000, c.gcKeys} {
+		for _, st := range gcStages(c, value) {
 			for _, s := range servers {
-				b.say("garbage collection: %d keys in %s", keys, s.name)
-				if err := pour(ctx, s.addr, keys-stored, func(i int) (string, [][]byte) { return set(i + stored) }); err != nil {
+				b.say("garbage collection: %s in %s", st.what, s.name)
+				if err := pour(ctx, s.addr, st.add, st.command); err != nil {
 					return fmt.Errorf("fill %s: %w", s.name, err)
 				}
-				f, err := footprint(ctx, s)
-				if err != nil {
+				if err := b.gcRounds(ctx, s, st, value, out); err != nil {
 					return err
 				}
-				for round := range 2 * b.rounds {
-					purged := round%2 == 1
-					line, err := b.gcRound(ctx, s, keys, value, purged)
-					if err != nil {
-						return err
-					}
-					fmt.Fprintf(out, "| %d keys, %s | %s | %s | %s |\n", keys, gib(f.used), s.name, map[bool]string{true: "yes", false: "no"}[purged], line)
-				}
 			}
-			stored = keys
 		}
 		return nil
 	})
+}
+
+// gcStage is what the servers hold: what came before and add more commands.
+type gcStage struct {
+	what    string
+	strings int // keys that GET and SET choose from
+	add     int
+	command func(i int) (string, [][]byte)
+}
+
+// gcStages begin with little data. Strings are more of the keys that are read, hashes lie
+// beside them.
+func gcStages(c config, value []byte) []gcStage {
+	const few = 100_000
+	set := func(from int) func(i int) (string, [][]byte) {
+		return func(i int) (string, [][]byte) { return "SET", [][]byte{keyName(from + i), value} }
+	}
+	stages := []gcStage{{fmt.Sprintf("%d strings", few), few, few, set(0)}}
+	keys := few
+	if c.gcKeys > few {
+		keys = c.gcKeys
+		stages = append(stages, gcStage{fmt.Sprintf("%d strings", keys), keys, keys - few, set(few)})
+	}
+	if c.gcHashes > 0 {
+		const fields = 10
+		stages = append(stages, gcStage{fmt.Sprintf("%d strings, %d hashes of %d fields", keys, c.gcHashes, fields), keys, c.gcHashes, func(i int) (string, [][]byte) {
+			args := [][]byte{append([]byte("hash:"), keyName(i)...)}
+			for f := range fields {
+				args = append(args, []byte{byte('a' + f)}, value[:min(len(value), 16)])
+			}
+			return "HSET", args
+		}})
+	}
+	return stages
+}
+
+// gcRounds measures a server at a stage, and prints a row a round.
+func (b *bencher) gcRounds(ctx context.Context, s *server, st gcStage, value []byte, out io.Writer) error {
+	f, err := footprint(ctx, s)
+	if err != nil {
+		return err
+	}
+	for round := range 2 * b.rounds {
+		purged := round%2 == 1
+		line, err := b.gcRound(ctx, s, st.strings, value, purged)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "| %s, %s | %s | %s | %s |\n", st.what, gib(f.used), s.name, map[bool]string{true: "yes", false: "no"}[purged], line)
+	}
+	return nil
 }
 
 // gcRound is one measurement, with or without MEMORY PURGE within; it returns

@@ -47,7 +47,8 @@ type config struct {
 	sets      []string
 	redisOnly bool
 	memory    bool
-	gcKeys    int // 0: no look at garbage collection
+	gcKeys    int // strings; 0, and no gcHashes: no look at garbage collection
+	gcHashes  int
 	redoubt   string
 	dir       string
 }
@@ -90,6 +91,7 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 	f.Func("pipelines", "requests sent before their answers are awaited (default 1,16)", numbers(&c.pipelines))
 	f.BoolVar(&c.memory, "memory", false, "measure what -keys keys of each kind take, in place of speed")
 	f.IntVar(&c.gcKeys, "gc", 0, "measure what garbage collection does to GET with so many keys (30000000 of 64 bytes are about 4 GiB), in place of speed")
+	f.IntVar(&c.gcHashes, "gc-hashes", 0, "the same with so many hashes of ten fields beside the strings (12000000 are about 4 GiB)")
 	f.BoolVar(&c.redisOnly, "redis-only", false, "leave Redoubt out")
 	f.StringVar(&c.redoubt, "redoubt", "", "the redoubt binary (default: built from this tree)")
 	f.StringVar(&c.dir, "dir", "", "where the servers keep their data, on a real disk (default: below bin/)")
@@ -109,7 +111,7 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 	if c.ops, err = parseOps(ops); err != nil {
 		return config{}, err
 	}
-	if c.rounds < 1 || c.keys < 1 || c.size < 1 || c.seconds <= 0 || c.requests < 0 || c.gcKeys < 0 {
+	if c.rounds < 1 || c.keys < 1 || c.size < 1 || c.seconds <= 0 || c.requests < 0 || c.gcKeys < 0 || c.gcHashes < 0 {
 		return config{}, errors.New("-rounds, -seconds, -keys and -size must be positive")
 	}
 	return c, nil
@@ -147,7 +149,7 @@ func run(ctx context.Context, c config, out, progress io.Writer) error {
 		}
 		b := &bencher{options: c.options, benchmark: testenv.Tool(h, "redis-benchmark"), progress: progress, started: time.Now()}
 		writeHeader(ctx, out, b)
-		if c.memory || c.gcKeys > 0 {
+		if c.memory || c.gcKeys+c.gcHashes > 0 {
 			return b.runData(ctx, h, c, out)
 		}
 		single, three := &table{title: "One etcd member"}, &table{title: "Three etcd members"}
@@ -183,7 +185,7 @@ func (b *bencher) runData(ctx context.Context, h *testenv.Program, c config, out
 			return err
 		}
 	}
-	if c.gcKeys > 0 {
+	if c.gcKeys+c.gcHashes > 0 {
 		return b.runGC(ctx, h, c, out)
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 
 // TestMemory is the measurement of memory, small and without Redoubt.
 func TestMemory(t *testing.T) {
-	c, err := parseFlags([]string{"-redis-only", "-memory", "-keys", "2000", "-gc", "100200", "-rounds", "1", "-seconds", "0.05"}, io.Discard)
+	c, err := parseFlags([]string{"-redis-only", "-memory", "-keys", "2000", "-gc", "100200", "-gc-hashes", "300", "-rounds", "1", "-seconds", "0.05"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,8 +22,10 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%s takes %q bytes", k.name, used)
 		}
 	}
-	if !strings.Contains(out.String(), "\n| 100200 keys, 0.0") {
-		t.Errorf("nothing of garbage collection in\n%s", out.String())
+	for _, data := range []string{"100000 strings", "100200 strings", "100200 strings, 300 hashes of 10 fields"} {
+		if !strings.Contains(out.String(), "\n| "+data+", 0.0") {
+			t.Errorf("nothing of garbage collection beside %s in\n%s", data, out.String())
+		}
 	}
 }
 
