@@ -31,6 +31,7 @@ func benchBytesPerKey(b *testing.B, n int, set func(db *DB, key []byte, i int)) 
 		buf := make([]byte, 0, 64)
 		for i := range n {
 			set(ks.DB(0), key16(buf, i), i)
+			ks.Reclaim()
 		}
 		bytes1, objects1 := heap()
 		b.ReportMetric(float64(int64(bytes1-bytes0)+ks.ArenaStats().Resident)/float64(n), "bytes/key")

@@ -32,6 +32,7 @@
 //     Go strings. Inside a unit nothing is reclaimed;
 //   - command.Replayer at the end of each unit of the log, on replicas and wherever else a
 //     log is read: its effects alias the entry, its replies are thrown away;
+//   - rdb.Load after each key, which nobody else knows of yet;
 //   - a node's release loop, with the lock, so that no unit is half done.
 //
 // Whoever writes a command need not care as long as he keeps nothing beyond it. Who

@@ -102,6 +102,7 @@ func Load(r io.Reader, ks *keyspace.Keyspace, o LoadOptions) (*Info, error) {
 		if err := d.record(op); err != nil {
 			return nil, err
 		}
+		ks.Reclaim() // tables that grow leave buckets behind
 	}
 	if err := d.end(); err != nil {
 		return nil, err
