@@ -93,9 +93,9 @@ func printHost(w io.Writer, h *fleet.Host) error {
 func newHostDrain(drain bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "drain HOST", Short: "Move all nodes away from a host",
-		Long: `Asks for all nodes of a host to be moved away, and for none to be placed there: new
-replicas are made elsewhere first, primaries are handed over. It stays so until
-"redoubt host undrain".
+		Long: `Asks for all nodes of a host to be moved away, and for none to be placed there.
+Primaries are handed over, and a node ends when another has been made elsewhere. It
+stays so until "redoubt host undrain".
 
 ` + exitHelp,
 		Example: "  redoubt host drain host-a1", Args: oneArg("host"),
