@@ -34,7 +34,7 @@ type agentOptions struct {
 	logSize             byteSize
 	logFiles            int
 	stopNodes           bool
-	metricsListen       string
+	metrics             metricsOptions
 	logLevel, logFormat string
 }
 
@@ -112,7 +112,7 @@ func (o *agentOptions) addFlags(set *pflag.FlagSet) {
 	set.Var(&o.logSize, "log-size", "size at which a node's log is rotated")
 	set.IntVar(&o.logFiles, "log-files", 4, "rotated logs that are kept of each node")
 	set.BoolVar(&o.stopNodes, "stop-nodes-on-exit", false, "stop the nodes with the agent")
-	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz, and those of nodes: /nodes lists them for Prometheus's http_sd_configs (default: none)")
+	o.metrics.addFlags(set, "address for /metrics and /healthz, and those of nodes: /nodes lists them for Prometheus's http_sd_configs")
 	set.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error; of the agent and its nodes")
 	set.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	set.String(configFlag, "", "YAML file with values of flags, by their names")
@@ -244,13 +244,11 @@ func runAgent(cmd *cobra.Command, o *agentOptions, cfg agent.Config) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	if o.metricsListen != "" {
-		m, err := metricsserver.Start(ctx, o.metricsListen, registry, a.Healthy, a.Routes()...)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, m.Close()) }()
+	m, err := o.metrics.start(ctx, registry, a.Healthy, a.Routes()...)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, m.Close()) }()
 	err = a.Run(ctx)
 	if left := a.Running(); len(left) > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "The agent has stopped; %d of its nodes go on running: %s.\nThe next agent on %s takes them over.\n",

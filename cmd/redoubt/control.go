@@ -37,7 +37,7 @@ type controlOptions struct {
 	id, tempDir         string
 	leaderTTL           time.Duration
 	hostGrace           time.Duration
-	metricsListen       string
+	metrics             metricsOptions
 	logLevel, logFormat string
 }
 
@@ -98,7 +98,7 @@ func (o *controlOptions) addFlags(set *pflag.FlagSet) {
 	set.DurationVar(&o.leaderTTL, "leader-ttl", plane.DefaultTTL, "how long the elected one is waited for when it is not heard of")
 	set.DurationVar(&o.hostGrace, "host-grace", reconcile.DefaultHostGrace, "how long a host must be gone before its nodes are replaced")
 	set.StringVar(&o.tempDir, "temp-dir", "", "directory for snapshots' files until they are uploaded (default: the system's)")
-	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz (default: none)")
+	o.metrics.addFlags(set, "address for /metrics and /healthz")
 	set.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	set.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	set.String(configFlag, "", "YAML file with values of flags, by their names")
@@ -149,13 +149,11 @@ func runControl(cmd *cobra.Command, o *controlOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if o.metricsListen != "" {
-		m, err := metricsserver.Start(ctx, o.metricsListen, registry, func() error { return nil })
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, m.Close()) }()
+	m, err := o.metrics.start(ctx, registry, func() error { return nil })
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, m.Close()) }()
 	fmt.Fprintf(cmd.OutOrStdout(), "The control plane of Redoubt %s serves https://%s\n", node.Version(), s.Addr())
 	if o.selfSigned != "" {
 		fmt.Fprintf(cmd.OutOrStdout(), "Its certificate is self-signed: REDOUBT_API_CA=%s\n", o.selfSigned)

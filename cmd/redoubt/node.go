@@ -42,7 +42,7 @@ type nodeOptions struct {
 	maxClients          int
 	maxMemory           string
 	maxMemoryClients    string
-	metricsListen       string
+	metrics             metricsOptions
 	logLevel, logFormat string
 }
 
@@ -126,7 +126,7 @@ func (o *nodeOptions) addFlags(set *pflag.FlagSet) {
 	set.IntVar(&o.maxClients, "maxclients", 10000, "clients at the same time")
 	set.StringVar(&o.maxMemory, "maxmemory", "0", "bytes that the data may take; commands that need more are refused beyond; 0: no limit")
 	set.StringVar(&o.maxMemoryClients, "maxmemory-clients", "", "bytes that buffers of all clients may take, or percent of maxmemory (of the machine's memory while that is 0); 0: no limit (default a tenth of the machine's memory)")
-	set.StringVar(&o.metricsListen, "metrics-listen", "", "address for /metrics and /healthz, host:port or unix:path (default: none)")
+	o.metrics.addFlags(set, "address for /metrics and /healthz, host:port or unix:path")
 	set.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
 	set.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	set.String(configFlag, "", "YAML file with values of flags, by their names")
@@ -196,13 +196,11 @@ func runNode(cmd *cobra.Command, o *nodeOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	if o.metricsListen != "" {
-		m, err := metricsserver.Start(ctx, o.metricsListen, registry, func() error { return nodeHealth(n) })
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, m.Close()) }()
+	m, err := o.metrics.start(ctx, registry, func() error { return nodeHealth(n) })
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, m.Close()) }()
 	err = n.Run(ctx)
 	if errors.Is(err, snapshot.ErrDataLeft) {
 		err = fmt.Errorf("%w.\nIf etcd lost its data, see `redoubt recover --help`; if this is the wrong etcd or the wrong\n--cluster, nothing has been changed", err)

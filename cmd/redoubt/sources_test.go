@@ -81,7 +81,7 @@ func TestSourcesEveryFlag(t *testing.T) {
 		"store": "s3://b", "store-endpoint": "http://e", "store-path-style": "true", "store-ca": "sca", "region": "r",
 		"shard": "7", "node-id": "n", "az": "z", "listen": ":1", "announce": ":2", "segment-size": "2MiB",
 		"segment-age": "2s", "head-limit": "3GiB", "lease-ttl": "4s", "requirepass": "p", "aclfile": "f", "acl-pubsub-default": "allchannels", "managed-users": "true", "managed-parameters": "true", "protected-mode": "no", "enable-debug-command": "local",
-		"databases": "5", "maxclients": "6", "maxmemory": "8mb", "maxmemory-clients": "7mb", "metrics-listen": ":3", "log-level": "info", "log-format": "json",
+		"databases": "5", "maxclients": "6", "maxmemory": "8mb", "maxmemory-clients": "7mb", "metrics-listen": ":3", "metrics-token-file": "tf", "metrics-open": "true", "log-level": "info", "log-format": "json",
 		"tls-port": "8", "announce-tls": ":9", "tls-cert-file": "tc", "tls-key-file": "tk", "tls-ca-cert-file": "tca",
 		"tls-auth-clients": "optional", "tls-protocols": "TLSv1.3", "tls-ciphers": "x",
 	}
@@ -109,7 +109,7 @@ func TestSourcesEveryFlag(t *testing.T) {
 		},
 		shard: 7, nodeID: "n", az: "z", listen: ":1", announce: ":2", segmentSize: 2 << 20, segmentAge: 2 * time.Second,
 		headLimit: 3 << 30, leaseTTL: 4 * time.Second, requirePass: "p", aclFile: "f", pubSubDefault: "allchannels", managedUsers: true, managedParameters: true, protectedMode: "no", debugCommand: "local", databases: 5,
-		maxClients: 6, maxMemory: "8mb", maxMemoryClients: "7mb", metricsListen: ":3", logLevel: "info", logFormat: "json",
+		maxClients: 6, maxMemory: "8mb", maxMemoryClients: "7mb", metrics: metricsOptions{listen: ":3", tokenFile: "tf", open: true}, logLevel: "info", logFormat: "json",
 		tls: tlsOptions{port: 8, announce: ":9", files: tlsfiles.Server{
 			CertFile: "tc", KeyFile: "tk", CACertFile: "tca", AuthClients: "optional", Protocols: "TLSv1.3", Ciphers: "x",
 		}},

@@ -27,7 +27,7 @@ func (a *Agent) Routes() []metricsserver.Route {
 	return []metricsserver.Route{
 		{Pattern: "GET /nodes", Handler: http.HandlerFunc(n.list)},
 		{Pattern: "GET /nodes/{node}/metrics", Handler: proxy},
-		{Pattern: "GET /nodes/{node}/healthz", Handler: proxy},
+		{Pattern: "GET /nodes/{node}/healthz", Handler: proxy, Health: true},
 	}
 }
 

@@ -30,7 +30,9 @@ func TestNodeMetrics(t *testing.T) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "of_the_node"}, func() float64 { return 7 }))
-	served, err := metricsserver.Start(t.Context(), metricsserver.UnixPrefix+folder(filepath.Join(dir, "shop-1")).metrics(), registry, func() error { return nil })
+	served, err := metricsserver.Start(t.Context(), metricsserver.Config{
+		Addr: metricsserver.UnixPrefix + folder(filepath.Join(dir, "shop-1")).metrics(), Metrics: registry, Healthy: func() error { return nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func TestNodeMetrics(t *testing.T) {
 	if code, body := get("/nodes/shop-2/metrics"); code != http.StatusBadGateway || !strings.Contains(body, "does not answer") {
 		t.Errorf("of a node that has ended: %d %q", code, body)
 	}
-	again, err := metricsserver.Start(t.Context(), metricsserver.UnixPrefix+left, registry, func() error { return nil })
+	again, err := metricsserver.Start(t.Context(), metricsserver.Config{Addr: metricsserver.UnixPrefix + left, Metrics: registry, Healthy: func() error { return nil }})
 	if err != nil {
 		t.Fatalf("where a socket was left: %v", err)
 	}

@@ -163,7 +163,7 @@ func (d *Dev) startMetrics(ctx context.Context) error {
 	}
 	var err error
 	addr := net.JoinHostPort(d.cfg.Bind, strconv.Itoa(d.cfg.MetricsPort))
-	if d.metrics, err = metricsserver.Start(ctx, addr, d.registry, d.healthy); err != nil {
+	if d.metrics, err = metricsserver.Start(ctx, metricsserver.Config{Addr: addr, Metrics: d.registry, Healthy: d.healthy}); err != nil {
 		return listenError(err, "--metrics-port", d.cfg.MetricsPort)
 	}
 	d.endpoints.Metrics = "http://" + reachable(d.metrics.Addr()) + "/metrics"

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,21 +13,32 @@ import (
 )
 
 // TestAgentServesMetricsOfNodes: nodes under an agent are scraped at the agent, which
-// lists them as Prometheus's HTTP service discovery reads it.
+// lists them as Prometheus's HTTP service discovery reads it, with a token as Prometheus
+// shows it. Health takes none.
 func TestAgentServesMetricsOfNodes(t *testing.T) {
 	addr := testenv.FreeAddr(t)
-	h := startHosts(t, 1, nil, "--metrics-listen", addr)
+	const token = "a-token-for-this-test"
+	file := filepath.Join(t.TempDir(), "token")
+	must(t, os.WriteFile(file, []byte(token+"\n"), 0o600))
+	h := startHosts(t, 1, nil, "--metrics-listen", addr, "--metrics-token-file", file)
 	h.assignAll()
 	node := h.list[0].node()
 
-	get := func(path string) (int, string) {
+	ask := func(path, authorization string) (int, string) {
 		t.Helper()
-		resp, err := http.Get("http://" + addr + path)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+path, nil)
+		must(t, err)
+		r.Header.Set("Authorization", authorization)
+		resp, err := http.DefaultClient.Do(r)
 		must(t, err)
 		defer resp.Body.Close()
 		b, err := io.ReadAll(resp.Body)
 		must(t, err)
 		return resp.StatusCode, string(b)
+	}
+	get := func(path string) (int, string) {
+		t.Helper()
+		return ask(path, "Bearer "+token)
 	}
 	_, body := get("/nodes")
 	var found []struct {
@@ -45,6 +58,11 @@ func TestAgentServesMetricsOfNodes(t *testing.T) {
 	}
 	if code, body := get("/metrics"); code != http.StatusOK || !strings.Contains(body, `redoubt_agent_nodes{state="running"} 1`) {
 		t.Errorf("/metrics: %d\n%.1000s", code, body)
+	}
+	for path, want := range map[string]int{"/nodes": 401, path: 401, "/metrics": 401, "/healthz": 200, "/nodes/" + node + "/healthz": 200} {
+		if code, body := ask(path, ""); code != want {
+			t.Errorf("%s without a token: %d %.200s, want %d", path, code, body, want)
+		}
 	}
 	for _, none := range []string{"/nodes/nobody/metrics", "/nodes/%2e%2e/metrics", "/nodes/" + node + "/log"} {
 		if code, _ := get(none); code != http.StatusNotFound {

@@ -1,4 +1,5 @@
-// Package metricsserver serves Prometheus metrics and a health check over HTTP.
+// Package metricsserver serves Prometheus metrics and a health check over HTTP. Health is
+// for everybody; the rest takes a token, or comes from the same machine (see Config).
 package metricsserver
 
 import (
@@ -51,28 +52,46 @@ type Server struct {
 	closeErr  error
 }
 
-// Route is something else that a Server answers.
+// Route is something else that a Server answers, to those who get its metrics.
 type Route struct {
 	Pattern string // as http.ServeMux has it
 	Handler http.Handler
+	Health  bool // for everybody
 }
 
-// Start listens on addr, host:port or unix:path, and serves until Close. healthy is
-// asked for every health check. A socket at a path is for this user alone, and
-// replaces one that a process has left there.
-func Start(ctx context.Context, addr string, metrics prometheus.Gatherer, healthy func() error, more ...Route) (*Server, error) {
-	l, err := listen(ctx, addr)
+// Config is what a Server serves, and to whom.
+type Config struct {
+	// Addr is host:port or unix:path. A socket at a path is for this user alone, and
+	// replaces one that a process has left there.
+	Addr    string
+	Metrics prometheus.Gatherer
+	Healthy func() error // asked for every health check
+	Routes  []Route
+
+	// Token is what has to be shown, as "Authorization: Bearer", for all but health.
+	// Without one only this machine, by a loopback address, gets an answer, unless Open.
+	Token string
+	Open  bool
+}
+
+// Start serves until Close.
+func Start(ctx context.Context, c Config) (*Server, error) {
+	l, err := listen(ctx, c.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	mux := http.NewServeMux()
-	for _, r := range more {
-		mux.Handle(r.Pattern, r.Handler)
+	for _, r := range c.Routes {
+		h := r.Handler
+		if !r.Health {
+			h = c.guard(h)
+		}
+		mux.Handle(r.Pattern, h)
 	}
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
+	mux.Handle("GET /metrics", c.guard(promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		if err := healthy(); err != nil {
+		if err := c.Healthy(); err != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, err)
 			return
@@ -117,8 +136,11 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 // Addr is the address listened on.
 func (s *Server) Addr() string { return s.addr.String() }
 
-// Close stops serving at once. It is idempotent.
+// Close stops serving at once. It is idempotent; of a nil Server it does nothing.
 func (s *Server) Close() error {
+	if s == nil {
+		return nil
+	}
 	s.closeOnce.Do(func() {
 		err := s.http.Close()
 		<-s.done

@@ -12,7 +12,7 @@ import (
 
 func TestServer(t *testing.T) {
 	var unwell error
-	s, err := Start(t.Context(), "127.0.0.1:0", NewRegistry(), func() error { return unwell })
+	s, err := Start(t.Context(), Config{Addr: "127.0.0.1:0", Metrics: NewRegistry(), Healthy: func() error { return unwell }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestServer(t *testing.T) {
 	if code, _ := get("/"); code != 404 {
 		t.Errorf("/: %d", code)
 	}
-	if _, err := Start(t.Context(), s.Addr(), NewRegistry(), nil); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := Start(t.Context(), Config{Addr: s.Addr(), Metrics: NewRegistry()}); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("second server on the address: %v", err)
 	}
 	if err := errors.Join(s.Close(), s.Close()); err != nil {

@@ -194,7 +194,7 @@ run "control" {
     error_message = "The certificate has the API's name."
   }
   assert {
-    condition = alltrue([for line in ["CONTROL_METRICS_LISTEN=\"127.0.0.1:9121\"", "METRICS_URLS=\"http://127.0.0.1:9121/metrics\""] :
+    condition = alltrue([for line in ["CONTROL_METRICS_LISTEN=\"127.0.0.1:9121\"", "CONTROL_METRICS_OPEN=\"false\"", "METRICS_URLS=\"http://127.0.0.1:9121/metrics\""] :
     contains(split("\n", output.files["/etc/redoubt/machine.env"]), line)])
     error_message = "Metrics are for the machine itself."
   }
@@ -218,7 +218,7 @@ run "control_for_prometheus" {
     prometheus_security_group_ids = ["sg-prometheus"]
   }
   assert {
-    condition     = contains(split("\n", output.files["/etc/redoubt/machine.env"]), "CONTROL_METRICS_LISTEN=\"0.0.0.0:9121\"")
+    condition     = alltrue([for line in ["CONTROL_METRICS_LISTEN=\"0.0.0.0:9121\"", "CONTROL_METRICS_OPEN=\"true\""] : contains(split("\n", output.files["/etc/redoubt/machine.env"]), line)])
     error_message = "Prometheus reaches the metrics."
   }
   assert {

@@ -17,6 +17,7 @@ module "launch" {
   environment = {
     CONTROL_LISTEN         = ":${local.port}"
     CONTROL_METRICS_LISTEN = length(var.prometheus_security_group_ids) > 0 ? "0.0.0.0:${local.metrics_port}" : "127.0.0.1:${local.metrics_port}"
+    CONTROL_METRICS_OPEN   = length(var.prometheus_security_group_ids) > 0 # to those groups alone
     METRICS_URLS           = "http://127.0.0.1:${local.metrics_port}/metrics"
   }
   files = {

@@ -29,6 +29,7 @@ module "launch" {
     # Followed by the zone.
     AUTOSCALING_GROUP_PREFIX = "${var.platform.name}-hosts-"
     AGENT_METRICS_LISTEN     = length(var.prometheus_security_group_ids) > 0 ? "0.0.0.0:${local.metrics_port}" : "127.0.0.1:${local.metrics_port}"
+    AGENT_METRICS_OPEN       = length(var.prometheus_security_group_ids) > 0 # to those groups alone
     METRICS_URLS_COMMAND     = "/usr/local/lib/redoubt/node-metrics-urls"
   }
 
