@@ -67,7 +67,8 @@ YAML file (--config) under its name.
 const agentExample = `  redoubt agent --host-id host-a1 --az eu-central-1a --address 10.0.1.17 \
     --memory 16GiB --ports 6379-6479 --dir /var/lib/redoubt \
     --etcd http://10.0.1.5:2379,http://10.0.2.5:2379,http://10.0.3.5:2379 \
-    --store s3://shop-redoubt/prod --region eu-central-1 --metrics-listen :9121
+    --store s3://shop-redoubt/prod --region eu-central-1 \
+    --metrics-listen :9121 --metrics-token-file /etc/redoubt/metrics-token
 
   redoubt agent --config /etc/redoubt/agent.yaml --engines /opt/redoubt/engines`
 

@@ -150,8 +150,8 @@ func (w *Worker) move(ctx context.Context, from, to *s3segments.Store, prefix st
 	return nil
 }
 
-// deleteAll deletes the objects below a prefix that are there now; manifests first, so that nobody meets a
-// snapshot without its data.
+// deleteAll deletes the objects below a prefix that are there now; manifests first, so
+// that nobody meets a snapshot without its data.
 func deleteAll(ctx context.Context, store *s3segments.Store, prefix string) error {
 	var manifests, others []string
 	err := store.List(ctx, prefix, func(o s3segments.ObjectInfo) error {

@@ -31,5 +31,6 @@
 // region of any pool. So no address of a region can become one of Go's heap, where the
 // collector would trip over a forgotten pointer.
 //
-// A pointer into an arena keeps nothing alive. The memory of a Pool is there until Close.
+// A pointer into an arena keeps nothing alive, nor does one that is kept in it. The memory
+// of a Pool is there until Close.
 package arena
